@@ -1,1 +1,56 @@
-#![doc = "Written next."]
+//! The contract of event-sourced actors: what an entity, a journal, a snapshot store and a query
+//! must do, as types, messages and pure functions. No SQL and no sockets live here, so that a
+//! store in memory and one on PostgreSQL are held to the same words.
+//!
+//! Most users meet this crate through `annals`, which re-exports it. Read [`EventSourced`] first;
+//! write a store of your own against [`JournalMessage`], [`SnapshotMessage`] and [`QueryMessage`].
+
+mod codec;
+mod effect;
+mod entities;
+mod entity;
+mod envelope;
+mod event_sourced;
+mod journal;
+mod metadata;
+mod offset;
+mod payload;
+mod persistence_id;
+mod query;
+mod recovery;
+mod retention;
+mod sequence_number;
+mod snapshot;
+mod tag;
+mod timestamp;
+mod writer;
+
+pub use codec::{Bincode, CodecError, Json};
+pub use effect::{Effect, none, persist, persist_all, stop, unhandled};
+pub use entities::{Entities, EntityError};
+pub use entity::{AskError, CommandError, EntityRef, Recovered, Reply};
+pub use envelope::EventEnvelope;
+pub use event_sourced::EventSourced;
+pub use journal::{
+    DeleteError, DeleteEvents, JournalCapacity, JournalMessage, JournalRef, NewEvent, Outcome,
+    Rejection, Replay, ReplayBatch, ReplayError, ReplayEvents, WriteError, WriteEvents,
+};
+pub use metadata::Metadata;
+pub use offset::Offset;
+pub use payload::{Payload, SerializerId};
+pub use persistence_id::{InvalidPersistenceId, PersistenceId};
+pub use query::{
+    Batches, EventBatch, EventStream, PersistenceIdStream, QueryError, QueryMessage, QueryRef, Tail,
+};
+pub use recovery::{Recovery, RecoveryError};
+pub use retention::Retention;
+pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
+pub use snapshot::{
+    SaveSnapshot, SelectedSnapshot, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef,
+};
+pub use tag::{InvalidTag, Tag, Tags};
+pub use timestamp::Timestamp;
+pub use writer::WriterId;
+
+/// An error of a store, shared by every caller that it concerns.
+pub type SharedError = std::sync::Arc<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,116 @@
+use std::fmt;
+
+use crate::{CommandError, EventSourced, Metadata, Reply};
+
+/// What a command does: which events it persists, and what happens when they are durable.
+///
+/// Begin with [`persist`], [`persist_all`], [`none`], [`unhandled`] or [`stop`].
+#[must_use = "an effect does nothing until it is returned from the command handler"]
+pub struct Effect<E: EventSourced> {
+    pub(crate) events: Vec<E::Event>,
+    pub(crate) metadata: Metadata,
+    pub(crate) callbacks: Vec<Callback<E>>,
+    pub(crate) stop: bool,
+    pub(crate) unhandled: bool,
+}
+
+/// What happens after the write, in the order in which it was asked for.
+pub(crate) enum Callback<E> {
+    /// Only if the events are durable.
+    Run(Box<dyn FnOnce(&E) + Send>),
+    /// In any case: the caller waits.
+    Reply(Answer<E>),
+}
+
+type Answer<E> = Box<dyn FnOnce(Result<&E, CommandError>) + Send>;
+
+/// Persists one event.
+pub fn persist<E: EventSourced>(event: E::Event) -> Effect<E> {
+    persist_all([event])
+}
+
+/// Persists several events, all or none. Without any event it is [`none`].
+pub fn persist_all<E: EventSourced>(events: impl IntoIterator<Item = E::Event>) -> Effect<E> {
+    Effect {
+        events: events.into_iter().collect(),
+        ..none()
+    }
+}
+
+/// Persists nothing.
+pub fn none<E: EventSourced>() -> Effect<E> {
+    Effect {
+        events: Vec::new(),
+        metadata: Metadata::new(),
+        callbacks: Vec::new(),
+        stop: false,
+        unhandled: false,
+    }
+}
+
+/// Says that the entity has no answer to such a command now: it is logged, and a caller that waits
+/// for a reply learns that there is none.
+pub fn unhandled<E: EventSourced>() -> Effect<E> {
+    Effect {
+        unhandled: true,
+        ..none()
+    }
+}
+
+/// Stops the entity, once the commands that are already in its mailbox are dealt with.
+pub fn stop<E: EventSourced>() -> Effect<E> {
+    none().then_stop()
+}
+
+impl<E: EventSourced> Effect<E> {
+    /// Stores `metadata` beside each of the events.
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Runs `callback` once, with the state behind the events, when they are durable. It does not
+    /// run if they could not be stored, nor at recovery.
+    pub fn then_run(mut self, callback: impl FnOnce(&E) + Send + 'static) -> Self {
+        self.callbacks.push(Callback::Run(Box::new(callback)));
+        self
+    }
+
+    /// Replies with what `answer` makes of the state behind the events, when they are durable. If
+    /// they could not be stored, the caller gets the reason.
+    pub fn then_reply<T: Send + 'static>(
+        mut self,
+        reply: Reply<T>,
+        answer: impl FnOnce(&E) -> T + Send + 'static,
+    ) -> Self {
+        self.callbacks.push(Callback::Reply(Box::new(move |state| {
+            // A caller that no longer waits is no concern of the entity.
+            let _ = reply.send(state.map(answer));
+        })));
+        self
+    }
+
+    /// Replies with `answer` when the events, if any, are durable.
+    pub fn reply<T: Send + 'static>(self, reply: Reply<T>, answer: T) -> Self {
+        self.then_reply(reply, move |_| answer)
+    }
+
+    /// Stops the entity afterwards, once the commands that are already in its mailbox are dealt
+    /// with.
+    pub fn then_stop(mut self) -> Self {
+        self.stop = true;
+        self
+    }
+}
+
+impl<E: EventSourced> fmt::Debug for Effect<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Effect")
+            .field("events", &self.events.len())
+            .field("metadata", &self.metadata)
+            .field("callbacks", &self.callbacks.len())
+            .field("stop", &self.stop)
+            .field("unhandled", &self.unhandled)
+            .finish()
+    }
+}

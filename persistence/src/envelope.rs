@@ -1,0 +1,34 @@
+use crate::{
+    CodecError, EventSourced, Metadata, Offset, Payload, PersistenceId, SequenceNumber, Timestamp,
+};
+
+/// An event as it comes back from a journal, with all that is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventEnvelope {
+    /// Whose event it is.
+    pub persistence_id: PersistenceId,
+    /// Its place among the events of that persistence id.
+    pub sequence_number: SequenceNumber,
+    /// Its place among all events: where a reader goes on behind it.
+    pub offset: Offset,
+    /// When it was written, by the writer's clock.
+    pub timestamp: Timestamp,
+    /// Which incarnation wrote it; empty where the row does not say.
+    pub writer: String,
+    /// What the JVM's event adapter called it; empty for events of this library.
+    pub event_manifest: String,
+    /// The event itself, as stored.
+    pub payload: Payload,
+    /// What the writer put beside it.
+    pub metadata: Metadata,
+}
+
+impl EventEnvelope {
+    /// The event as the entity type `E` understands it.
+    ///
+    /// # Errors
+    /// The payload is of another serializer or type, or damaged.
+    pub fn event<E: EventSourced>(&self) -> Result<E::Event, CodecError> {
+        E::decode_event(&self.payload)
+    }
+}

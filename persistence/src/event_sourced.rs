@@ -1,0 +1,123 @@
+use ractor::Message;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Bincode, CodecError, Effect, InvalidTag, Json, Payload, PersistenceId, Retention, Tags,
+};
+
+/// An entity whose state is the fold of its events.
+///
+/// The implementing type is the state. [`Self::handle`] decides, [`Self::apply`] folds; both are
+/// plain functions that do no I/O and can be tested by calling them. Around them runs one actor an
+/// entity, whose message type is [`Self::Command`]: it recovers the state from the newest snapshot
+/// and the events behind it, takes one command at a time, and takes the next only when the events
+/// of the last are durable.
+///
+/// ```
+/// use annals_persistence::{Effect, EventSourced, Reply, none, persist};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Counter { count: u64 }
+///
+/// #[derive(Serialize, Deserialize)]
+/// enum Event { Increased { by: u64 } }
+///
+/// enum Command {
+///     Increase(u64, Reply<u64>),
+///     Get(Reply<u64>),
+/// }
+///
+/// impl EventSourced for Counter {
+///     const ENTITY: &'static str = "Counter";
+///     type Command = Command;
+///     type Event = Event;
+///
+///     fn handle(&self, command: Command) -> Effect<Self> {
+///         match command {
+///             Command::Increase(by, reply) => {
+///                 persist(Event::Increased { by }).then_reply(reply, |counter| counter.count)
+///             }
+///             Command::Get(reply) => none().reply(reply, self.count),
+///         }
+///     }
+///
+///     fn apply(&mut self, event: Event) {
+///         match event {
+///             Event::Increased { by } => self.count += by,
+///         }
+///     }
+/// }
+/// ```
+pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 'static {
+    /// The entity type: what stands before the `|` of the persistence id. Never change it once
+    /// events are stored.
+    const ENTITY: &'static str;
+
+    /// What callers send; it carries the ports to reply to.
+    type Command: Message;
+
+    /// What happened, as stored.
+    type Event: Serialize + DeserializeOwned + Send + 'static;
+
+    /// Decides what a command does. Must not change anything outside: what is to happen after the
+    /// events are durable goes into the effect.
+    fn handle(&self, command: Self::Command) -> Effect<Self>;
+
+    /// Folds one event into the state. Runs when the event is durable, and again at each recovery:
+    /// it must not fail and must not look at anything but the state and the event.
+    fn apply(&mut self, event: Self::Event);
+
+    /// The state before the first event.
+    fn initial(_persistence_id: &PersistenceId) -> Self {
+        Self::default()
+    }
+
+    /// The tags by which readers find the event.
+    ///
+    /// # Errors
+    /// A text that is no tag; the write is rejected then.
+    fn tags(_event: &Self::Event) -> Result<Tags, InvalidTag> {
+        Ok(Tags::none())
+    }
+
+    /// When to take snapshots.
+    fn retention() -> Retention {
+        Retention::none()
+    }
+
+    /// How an event is stored: as [`Json`] unless this is overridden.
+    ///
+    /// # Errors
+    /// The event cannot be written; the write is rejected then.
+    fn encode_event(event: &Self::Event) -> Result<Payload, CodecError> {
+        Json::encode(event)
+    }
+
+    /// How an event is read. Override it to read what another program or an older version of this
+    /// one wrote.
+    ///
+    /// # Errors
+    /// The payload cannot be understood; recovery fails then, naming the event.
+    fn decode_event(payload: &Payload) -> Result<Self::Event, CodecError> {
+        Json::decode(payload)
+    }
+
+    /// How the state is stored as a snapshot: as [`Bincode`] under the name [`Self::ENTITY`] unless
+    /// this is overridden. Change the name when the fields change.
+    ///
+    /// # Errors
+    /// The state cannot be written; there is no snapshot then.
+    fn encode_snapshot(&self) -> Result<Payload, CodecError> {
+        Bincode::encode(Self::ENTITY, self)
+    }
+
+    /// How a snapshot is read.
+    ///
+    /// # Errors
+    /// The payload cannot be understood; recovery falls back to the snapshot before it.
+    fn decode_snapshot(payload: &Payload) -> Result<Self, CodecError> {
+        Bincode::decode(Self::ENTITY, payload)
+    }
+}

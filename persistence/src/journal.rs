@@ -1,0 +1,120 @@
+//! What a journal does: keeps the events of each persistence id, in order, for ever.
+
+mod capacity;
+mod delete;
+mod replay;
+mod write;
+
+pub use capacity::JournalCapacity;
+pub use delete::{DeleteError, DeleteEvents};
+pub use replay::{Replay, ReplayBatch, ReplayError, ReplayEvents};
+pub use write::{NewEvent, Outcome, Rejection, WriteError, WriteEvents};
+
+use ractor::{DerivedActorRef, RpcReplyPort};
+
+use capacity::Admissions;
+
+/// What a journal actor understands.
+///
+/// Writes of one persistence id take effect in the order in which they arrive, and the failure of
+/// one fails those behind it. A replay sees every write of its persistence id that arrived before
+/// it.
+#[derive(Debug)]
+pub enum JournalMessage {
+    /// Store some events of one persistence id, all or none.
+    Write(WriteEvents, RpcReplyPort<Result<(), WriteError>>),
+    /// Read events of one persistence id.
+    Replay(ReplayEvents, RpcReplyPort<Result<Replay, ReplayError>>),
+    /// Forget events of one persistence id.
+    Delete(DeleteEvents, RpcReplyPort<Result<(), DeleteError>>),
+}
+
+/// A journal to write to and replay from, whichever actor stands behind it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct JournalRef {
+    actor: DerivedActorRef<JournalMessage>,
+    admissions: Admissions,
+}
+
+impl JournalRef {
+    /// The journal behind `actor`, which may hold so much at a time.
+    pub fn new(actor: DerivedActorRef<JournalMessage>, capacity: JournalCapacity) -> Self {
+        Self {
+            actor,
+            admissions: Admissions::new(capacity),
+        }
+    }
+
+    /// Stores the events of `write`, all or none, and returns once they are durable.
+    ///
+    /// # Errors
+    /// [`WriteError::outcome`] says whether the events may be there nevertheless.
+    ///
+    /// # Cancel safety
+    /// A write that was sent is not taken back: dropping the future leaves its outcome unknown.
+    pub async fn write(&self, mut write: WriteEvents) -> Result<(), WriteError> {
+        let (Some(last), persistence_id) = (write.last(), write.persistence_id.clone()) else {
+            return Err(WriteError::rejected(&write, Rejection::NoEvents));
+        };
+        let first = write.first;
+        write.admission = Some(self.admissions.admit(&write).await?);
+
+        let (reply, answer) = ractor::concurrency::oneshot();
+        if self
+            .actor
+            .send_message(JournalMessage::Write(write, reply.into()))
+            .is_err()
+        {
+            return Err(WriteError::Stopped { persistence_id });
+        }
+        answer.await.unwrap_or_else(|_| {
+            Err(WriteError::Unknown {
+                persistence_id,
+                first,
+                last,
+                source: std::sync::Arc::new(NoAnswer),
+            })
+        })
+    }
+
+    /// Reads events of one persistence id, in the order of their sequence numbers.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a row of it cannot be understood.
+    ///
+    /// # Cancel safety
+    /// Reads only; drop it at any time.
+    pub async fn replay(&self, replay: ReplayEvents) -> Result<Replay, ReplayError> {
+        let (reply, answer) = ractor::concurrency::oneshot();
+        self.actor
+            .send_message(JournalMessage::Replay(replay, reply.into()))
+            .map_err(|_| ReplayError::Stopped)?;
+        answer.await.unwrap_or(Err(ReplayError::Stopped))
+    }
+
+    /// Forgets the events of one persistence id up to and with a sequence number. The highest
+    /// sequence number stays, so that none is ever given twice.
+    ///
+    /// # Errors
+    /// The store did not confirm it; asking again does no harm.
+    ///
+    /// # Cancel safety
+    /// A request that was sent is not taken back.
+    pub async fn delete(&self, delete: DeleteEvents) -> Result<(), DeleteError> {
+        let (reply, answer) = ractor::concurrency::oneshot();
+        self.actor
+            .send_message(JournalMessage::Delete(delete, reply.into()))
+            .map_err(|_| DeleteError::Stopped)?;
+        answer.await.unwrap_or(Err(DeleteError::Stopped))
+    }
+
+    /// Answers what was accepted, then stops the journal.
+    pub async fn drain(&self) {
+        // An actor that has stopped already is what was asked for.
+        let _ = self.actor.get_cell().drain_and_wait(None).await;
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the journal stopped without an answer")]
+struct NoAnswer;

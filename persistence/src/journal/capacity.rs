@@ -1,0 +1,124 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{WriteError, WriteEvents};
+
+/// How much may wait in a journal before its callers have to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalCapacity {
+    /// Events that are accepted and not yet answered.
+    pub events: u32,
+    /// KiB of payload that are accepted and not yet answered.
+    pub kibibytes: u32,
+    /// How long a caller waits for room before its write fails as overloaded.
+    pub patience: Duration,
+}
+
+impl Default for JournalCapacity {
+    /// 65,536 events, 128 MiB, ten seconds.
+    fn default() -> Self {
+        Self {
+            events: 65_536,
+            kibibytes: 128 * 1024,
+            patience: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Lets as much in as the capacity says, first come first served.
+#[derive(Clone, Debug)]
+pub(super) struct Admissions {
+    capacity: JournalCapacity,
+    events: Arc<Semaphore>,
+    kibibytes: Arc<Semaphore>,
+}
+
+/// Room in the journal, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Admission {
+    _events: OwnedSemaphorePermit,
+    _kibibytes: OwnedSemaphorePermit,
+}
+
+impl Admissions {
+    pub(super) fn new(capacity: JournalCapacity) -> Self {
+        let semaphore = |permits: u32| Arc::new(Semaphore::new(permits.max(1) as usize));
+        Self {
+            capacity,
+            events: semaphore(capacity.events),
+            kibibytes: semaphore(capacity.kibibytes),
+        }
+    }
+
+    /// Waits for room. A write larger than the whole capacity is let in alone.
+    pub(super) async fn admit(&self, write: &WriteEvents) -> Result<Admission, WriteError> {
+        let share = |wanted: usize, of: u32| u32::try_from(wanted).unwrap_or(of).min(of.max(1));
+        let events = share(write.events.len(), self.capacity.events);
+        let kibibytes = share(write.bytes() / 1024, self.capacity.kibibytes);
+        let both = async {
+            let events = Arc::clone(&self.events).acquire_many_owned(events).await;
+            let kibibytes = Arc::clone(&self.kibibytes)
+                .acquire_many_owned(kibibytes)
+                .await;
+            Some(Admission {
+                _events: events.ok()?,
+                _kibibytes: kibibytes.ok()?,
+            })
+        };
+        match tokio::time::timeout(self.capacity.patience, both).await {
+            Ok(Some(admission)) => Ok(admission),
+            Ok(None) => Err(WriteError::Stopped {
+                persistence_id: write.persistence_id.clone(),
+            }),
+            Err(_) => Err(WriteError::Overloaded {
+                persistence_id: write.persistence_id.clone(),
+                waited: self.capacity.patience,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Payload, PersistenceId, WriterId};
+
+    fn write(events: usize) -> WriteEvents {
+        WriteEvents::new(
+            PersistenceId::parse("p-1").unwrap(),
+            1.into(),
+            WriterId::random(),
+            vec![Payload::raw(vec![0; 2048]).into(); events],
+        )
+    }
+
+    fn admissions(events: u32, kibibytes: u32) -> Admissions {
+        Admissions::new(JournalCapacity {
+            events,
+            kibibytes,
+            patience: Duration::from_millis(20),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_full_journal_makes_callers_wait_and_then_refuses() {
+        for full in [admissions(3, 1000), admissions(1000, 6)] {
+            let first = full.admit(&write(2)).await.unwrap();
+            let refused = full.admit(&write(2)).await.unwrap_err();
+            assert!(matches!(refused, WriteError::Overloaded { .. }));
+            drop(first);
+            full.admit(&write(2)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_larger_than_the_capacity_is_let_in_alone() {
+        let small = admissions(1, 1);
+        let large = small.admit(&write(5)).await.unwrap();
+        assert!(small.admit(&write(1)).await.is_err());
+        drop(large);
+        small.admit(&write(1)).await.unwrap();
+    }
+}

@@ -4,7 +4,9 @@ use crate::{CommandError, EventSourced, Metadata, Reply};
 
 /// What a command does: which events it persists, and what happens when they are durable.
 ///
-/// Begin with [`persist`], [`persist_all`], [`none`], [`unhandled`] or [`stop`].
+/// In a command handler begin with `self.persist(event)` and its kin ([`EventSourced::persist`]);
+/// elsewhere, in the handler of one state of a state machine for instance, with
+/// `Effect::<Account>::persist(event)`.
 #[must_use = "an effect does nothing until it is returned from the command handler"]
 pub struct Effect<E: EventSourced> {
     pub(crate) events: Vec<E::Event>,
@@ -24,45 +26,45 @@ pub(crate) enum Callback<E> {
 
 type Answer<E> = Box<dyn FnOnce(Result<&E, CommandError>) + Send>;
 
-/// Persists one event.
-pub fn persist<E: EventSourced>(event: E::Event) -> Effect<E> {
-    persist_all([event])
-}
-
-/// Persists several events, all or none. Without any event it is [`none`].
-pub fn persist_all<E: EventSourced>(events: impl IntoIterator<Item = E::Event>) -> Effect<E> {
-    Effect {
-        events: events.into_iter().collect(),
-        ..none()
-    }
-}
-
-/// Persists nothing.
-pub fn none<E: EventSourced>() -> Effect<E> {
-    Effect {
-        events: Vec::new(),
-        metadata: Metadata::new(),
-        callbacks: Vec::new(),
-        stop: false,
-        unhandled: false,
-    }
-}
-
-/// Says that the entity has no answer to such a command now: it is logged, and a caller that waits
-/// for a reply learns that there is none.
-pub fn unhandled<E: EventSourced>() -> Effect<E> {
-    Effect {
-        unhandled: true,
-        ..none()
-    }
-}
-
-/// Stops the entity, once the commands that are already in its mailbox are dealt with.
-pub fn stop<E: EventSourced>() -> Effect<E> {
-    none().then_stop()
-}
-
 impl<E: EventSourced> Effect<E> {
+    /// Persists one event.
+    pub fn persist(event: E::Event) -> Self {
+        Self::persist_all([event])
+    }
+
+    /// Persists several events, all or none. Without any event it is [`Self::none`].
+    pub fn persist_all(events: impl IntoIterator<Item = E::Event>) -> Self {
+        Self {
+            events: events.into_iter().collect(),
+            ..Self::none()
+        }
+    }
+
+    /// Persists nothing.
+    pub fn none() -> Self {
+        Self {
+            events: Vec::new(),
+            metadata: Metadata::new(),
+            callbacks: Vec::new(),
+            stop: false,
+            unhandled: false,
+        }
+    }
+
+    /// Says that the entity has no answer to such a command now: it is logged, and a caller that
+    /// waits for a reply learns that there is none.
+    pub fn unhandled() -> Self {
+        Self {
+            unhandled: true,
+            ..Self::none()
+        }
+    }
+
+    /// Stops the entity, once the commands that are already in its mailbox are dealt with.
+    pub fn stop() -> Self {
+        Self::none().then_stop()
+    }
+
     /// Stores `metadata` beside each of the events.
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;

@@ -3,7 +3,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Bincode, CodecError, Effect, InvalidTag, Json, Payload, PersistenceId, Retention, Tags,
+    Bincode, CodecError, Effect, InvalidTag, Json, Payload, PersistenceId, Reply, Retention, Tags,
 };
 
 /// An entity whose state is the fold of its events.
@@ -15,7 +15,7 @@ use crate::{
 /// of the last are durable.
 ///
 /// ```
-/// use annals_persistence::{Effect, EventSourced, Reply, none, persist};
+/// use annals_persistence::{Effect, EventSourced, Reply};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Default, Serialize, Deserialize)]
@@ -37,9 +37,9 @@ use crate::{
 ///     fn handle(&self, command: Command) -> Effect<Self> {
 ///         match command {
 ///             Command::Increase(by, reply) => {
-///                 persist(Event::Increased { by }).then_reply(reply, |counter| counter.count)
+///                 self.persist(Event::Increased { by }).then_reply(reply, |counter| counter.count)
 ///             }
-///             Command::Get(reply) => none().reply(reply, self.count),
+///             Command::Get(reply) => self.reply(reply, self.count),
 ///         }
 ///     }
 ///
@@ -119,5 +119,36 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
     /// The payload cannot be understood; recovery falls back to the snapshot before it.
     fn decode_snapshot(payload: &Payload) -> Result<Self, CodecError> {
         Bincode::decode(Self::ENTITY, payload)
+    }
+
+    /// Begins an effect that persists one event. Like the five below it is there to be called in
+    /// [`Self::handle`], not to be overridden.
+    fn persist(&self, event: Self::Event) -> Effect<Self> {
+        Effect::persist(event)
+    }
+
+    /// Begins an effect that persists several events, all or none.
+    fn persist_all(&self, events: impl IntoIterator<Item = Self::Event>) -> Effect<Self> {
+        Effect::persist_all(events)
+    }
+
+    /// The effect that replies and persists nothing.
+    fn reply<T: Send + 'static>(&self, reply: Reply<T>, answer: T) -> Effect<Self> {
+        Effect::none().reply(reply, answer)
+    }
+
+    /// The effect that does nothing.
+    fn none(&self) -> Effect<Self> {
+        Effect::none()
+    }
+
+    /// The effect of a command that has no answer now: [`Effect::unhandled`].
+    fn unhandled(&self) -> Effect<Self> {
+        Effect::unhandled()
+    }
+
+    /// The effect that stops the entity: [`Effect::stop`].
+    fn stop(&self) -> Effect<Self> {
+        Effect::stop()
     }
 }

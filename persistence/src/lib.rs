@@ -26,7 +26,7 @@ mod timestamp;
 mod writer;
 
 pub use codec::{Bincode, CodecError, Json};
-pub use effect::{Effect, none, persist, persist_all, stop, unhandled};
+pub use effect::Effect;
 pub use entities::{Entities, EntityError};
 pub use entity::{AskError, CommandError, EntityRef, Recovered, Reply};
 pub use envelope::EventEnvelope;

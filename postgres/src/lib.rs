@@ -1,1 +1,37 @@
-#![doc = "Written next."]
+//! PostgreSQL under Annals: where the server is, how to reach it, what its errors mean, which
+//! tables the journal needs, and a private server for those who have none.
+//!
+//! | need | item |
+//! |---|---|
+//! | say where the server is | [`Settings`] |
+//! | one connection of one's own (writers) | [`connect`], [`connect_as`], [`Connection`] |
+//! | many short reads, or a stream of rows | [`Pool`], [`Reader`] |
+//! | what an error means for the caller | [`classify`], [`ErrorClass`] |
+//! | the tables | [`migrate`], [`schema_version`] |
+//! | a server without installing a service | [`PrivateServer`] |
+//! | a fresh database for one test | `TestDatabase` (feature `test-database`) |
+//!
+//! TLS is not built in yet: settings with `sslmode=require` are refused by name, never weakened.
+
+mod connect_error;
+mod connection;
+mod error_class;
+mod migration;
+mod pool;
+mod server;
+mod settings;
+mod sql_name;
+#[cfg(feature = "test-database")]
+mod test_database;
+
+pub use connect_error::ConnectError;
+pub use connection::{Connection, Role, connect, connect_as};
+pub use error_class::{ErrorClass, classify};
+pub use migration::{
+    MigrateError, Migrated, Origin, SequenceError, check_ordering_sequence, migrate, schema_version,
+};
+pub use pool::{Pool, PoolError, ReadTransaction, Reader, Rows};
+pub use server::{PrivateServer, PrivateServerBuilder, PrivateServerError};
+pub use settings::{InvalidSettings, Settings};
+#[cfg(feature = "test-database")]
+pub use test_database::{TestDatabase, TestDatabaseError};

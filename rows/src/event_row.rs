@@ -1,0 +1,74 @@
+use annals_persistence::{EventEnvelope, Offset, Payload, PersistenceId, SequenceNumber};
+use bytes::Bytes;
+use thiserror::Error;
+use tokio_postgres::Row;
+
+use crate::EventMetadata;
+
+/// What [`event_of_row`] expects of a select, in this order. By name, because databases that came
+/// out of a migration on the JVM have their columns in another order.
+pub const EVENT_COLUMNS: &str =
+    "ordering, persistence_id, sequence_number, message, metadata::text";
+
+/// Makes an envelope of a row that was selected as [`EVENT_COLUMNS`].
+///
+/// `known` is the persistence id where all rows are of one, so that it need not be read again.
+///
+/// # Errors
+/// The row is not what a journal holds.
+pub fn event_of_row(
+    row: &Row,
+    known: Option<&PersistenceId>,
+) -> Result<EventEnvelope, MalformedRow> {
+    let offset = Offset::new(cell(row, 0)?);
+    let malformed = |reason: String| MalformedRow {
+        offset,
+        sequence_number: row.try_get(2).unwrap_or_default(),
+        reason,
+    };
+    let persistence_id = match known {
+        Some(known) => known.clone(),
+        None => PersistenceId::parse(cell::<&str>(row, 1)?)
+            .map_err(|error| malformed(error.to_string()))?,
+    };
+    let sequence_number =
+        SequenceNumber::new(cell(row, 2)?).map_err(|error| malformed(error.to_string()))?;
+    let metadata = EventMetadata::parse(cell(row, 4)?).map_err(malformed)?;
+    Ok(EventEnvelope {
+        persistence_id,
+        sequence_number,
+        offset,
+        timestamp: metadata.timestamp,
+        writer: metadata.writer.into_owned(),
+        event_manifest: metadata.event_manifest.into_owned(),
+        payload: Payload {
+            serializer: metadata.serializer,
+            manifest: metadata.manifest.into_owned().into(),
+            bytes: Bytes::copy_from_slice(cell(row, 3)?),
+        },
+        metadata: metadata.user,
+    })
+}
+
+fn cell<'a, T: tokio_postgres::types::FromSql<'a>>(
+    row: &'a Row,
+    index: usize,
+) -> Result<T, MalformedRow> {
+    row.try_get(index).map_err(|error| MalformedRow {
+        offset: Offset::new(row.try_get(0).unwrap_or_default()),
+        sequence_number: row.try_get(2).unwrap_or_default(),
+        reason: error.to_string(),
+    })
+}
+
+/// A row of the journal that cannot be an event.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the row with the ordering {offset} is malformed: {reason}")]
+pub struct MalformedRow {
+    /// Its place in the journal.
+    pub offset: Offset,
+    /// Its place among the events of its persistence id, where that can be read.
+    pub sequence_number: i64,
+    /// What is wrong with it.
+    pub reason: String,
+}

@@ -1,0 +1,14 @@
+//! The rows of the JVM plugin (pekko-persistence-postgres), written and read: what stands in the
+//! `metadata` of an event and of a snapshot, and how a row becomes an envelope.
+//!
+//! Journal, snapshot store and queries share it, so that a row means the same to all of them.
+
+mod event_metadata;
+mod event_row;
+mod jsonb;
+mod snapshot_metadata;
+
+pub use event_metadata::{EventMetadata, event_metadata};
+pub use event_row::{EVENT_COLUMNS, MalformedRow, event_of_row};
+pub use jsonb::JsonbText;
+pub use snapshot_metadata::{SnapshotMetadata, snapshot_metadata};

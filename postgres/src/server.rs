@@ -5,7 +5,7 @@ mod error;
 mod folders;
 mod keeper;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Config;
@@ -16,6 +16,7 @@ pub use error::PrivateServerError;
 
 use crate::sql_name::quoted;
 use crate::{Connection, Settings, connect};
+use folders::Folders;
 use keeper::Keeper;
 
 /// A PostgreSQL server of one's own, for tests, demos and programs that should run without setting
@@ -36,9 +37,7 @@ use keeper::Keeper;
 #[derive(Debug)]
 pub struct PrivateServer {
     settings: Settings,
-    room: PathBuf,
-    data: PathBuf,
-    log: PathBuf,
+    folders: Folders,
     keeper: Keeper,
 }
 
@@ -64,12 +63,12 @@ impl PrivateServer {
 
     /// The same as a URL that psql takes too.
     pub fn url(&self) -> String {
-        url(&self.room, self.settings.database())
+        url(&self.folders.room, self.settings.database())
     }
 
     /// The folder of the socket; it is gone when the server is.
     pub fn socket_dir(&self) -> &Path {
-        &self.room
+        &self.folders.room
     }
 
     /// Creates an empty database; gives the settings to reach it.
@@ -101,7 +100,7 @@ impl PrivateServer {
     ///
     /// Cancel safe: the server stops all the same.
     pub async fn stop(self) -> Result<(), PrivateServerError> {
-        self.keeper.finish(&self.log).await
+        self.keeper.finish(&self.folders.log).await
     }
 
     /// Stops the server as a crash would: no checkpoint, sessions cut off. Waits until it is gone;
@@ -121,31 +120,28 @@ impl PrivateServer {
     /// Starts the server again on the same folder and socket; it recovers what was committed.
     /// Waits until it takes connections. Does nothing to one that runs.
     pub async fn restart(&self) -> Result<(), PrivateServerError> {
+        let log_begins = folders::length(&self.folders.log);
         if self.keeper.exit_note().is_some() {
             self.keeper.start_again()?;
         }
-        self.wait_until_ready().await
+        self.wait_until_ready(log_begins).await
     }
 
     /// Starts what the builder has laid out.
-    async fn begin(
-        keeper: Keeper,
-        room: PathBuf,
-        data: PathBuf,
-        log: PathBuf,
-    ) -> Result<Self, PrivateServerError> {
+    async fn begin(keeper: Keeper, folders: Folders) -> Result<Self, PrivateServerError> {
         let mut config = Config::new();
-        config.host_path(&room).user("postgres").dbname("annals");
+        config
+            .host_path(&folders.room)
+            .user("postgres")
+            .dbname("annals");
         let settings =
             Settings::from_config(config).map_err(PrivateServerError::InvalidSettings)?;
         let server = Self {
             settings,
-            room,
-            data,
-            log,
+            folders,
             keeper,
         };
-        server.wait_until_ready().await?;
+        server.wait_until_ready(server.folders.log_begins).await?;
         match server.create_database("annals").await {
             Err(PrivateServerError::Sql { source, .. })
                 if source.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
@@ -154,11 +150,13 @@ impl PrivateServer {
         Ok(server)
     }
 
-    async fn wait_until_ready(&self) -> Result<(), PrivateServerError> {
+    async fn wait_until_ready(&self, mut log_begins: u64) -> Result<(), PrivateServerError> {
         let begin = Instant::now();
         loop {
             if let Some(note) = self.keeper.exit_note() {
-                self.start_once_the_folder_is_free(&note, begin).await?;
+                log_begins = self
+                    .start_once_the_folder_is_free(note, log_begins, begin)
+                    .await?;
             }
             let refusal = match self.administrator().await {
                 Ok(connection) => {
@@ -175,28 +173,37 @@ impl PrivateServer {
         }
     }
 
+    /// Gives the new beginning of what the log says about this server.
     async fn start_once_the_folder_is_free(
         &self,
-        note: &str,
+        note: String,
+        log_begins: u64,
         begin: Instant,
-    ) -> Result<(), PrivateServerError> {
-        let log = folders::tail(&self.log);
-        let Some((pid, state)) = folders::holder(&self.data).filter(|_| folders::is_taken(&log))
-        else {
-            return Err(PrivateServerError::Died {
-                note: note.to_owned(),
-                log,
-            });
+    ) -> Result<u64, PrivateServerError> {
+        let Folders { data, log, .. } = &self.folders;
+        let died = || PrivateServerError::Died {
+            note,
+            log: folders::tail(log),
         };
-        let stays = state == "ready" && begin.elapsed() > BELIEVE_READY_AFTER;
-        if stays || begin.elapsed() > FREE_WITHIN {
-            return Err(PrivateServerError::InUse {
-                folder: self.data.clone(),
-                pid,
-            });
+        if !folders::was_taken(log, log_begins) {
+            return Err(died());
         }
-        tokio::time::sleep(TICK * 5).await;
-        self.keeper.start_again()
+        let waited = begin.elapsed();
+        match folders::holder(data) {
+            Some((pid, state))
+                if waited > FREE_WITHIN || (state == "ready" && waited > BELIEVE_READY_AFTER) =>
+            {
+                return Err(PrivateServerError::InUse {
+                    folder: data.clone(),
+                    pid,
+                });
+            }
+            None if waited > FREE_WITHIN => return Err(died()),
+            _ => tokio::time::sleep(TICK * 5).await,
+        }
+        let log_begins = folders::length(log);
+        self.keeper.start_again()?;
+        Ok(log_begins)
     }
 
     async fn create(&self, name: &str, sql: &str) -> Result<Settings, PrivateServerError> {
@@ -234,8 +241,8 @@ impl PrivateServer {
         PrivateServerError::NotInTime {
             what,
             seconds: waited.as_secs(),
-            log: folders::tail(&self.log),
-            source,
+            log: folders::tail(&self.folders.log),
+            source: source.map(Box::new),
         }
     }
 }

@@ -67,7 +67,7 @@ impl PrivateServerBuilder {
         let (keeper, folders) = tokio::task::spawn_blocking(move || self.spawn())
             .await
             .map_err(PrivateServerError::Panicked)??;
-        PrivateServer::begin(keeper, folders.room, folders.data, folders.log).await
+        PrivateServer::begin(keeper, folders).await
     }
 
     fn spawn(self) -> Result<(Keeper, Folders), PrivateServerError> {

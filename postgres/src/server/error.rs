@@ -83,7 +83,7 @@ pub enum PrivateServerError {
         /// The end of the log.
         log: String,
         /// The last attempt to connect.
-        source: Option<ConnectError>,
+        source: Option<Box<ConnectError>>,
     },
     /// The shell that holds the server was killed.
     #[error("the process that holds the private server is gone ({source}); start another server")]

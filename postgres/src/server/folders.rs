@@ -1,5 +1,5 @@
-use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -15,6 +15,8 @@ pub(super) struct Folders {
     /// What PostgreSQL calls the data directory.
     pub(super) data: PathBuf,
     pub(super) log: PathBuf,
+    /// What is in the log after this is of this server, or of another one in the same folder.
+    pub(super) log_begins: u64,
 }
 
 /// A folder that outlives the server.
@@ -85,10 +87,12 @@ impl Folders {
     ) -> Result<Self, PrivateServerError> {
         give_to(room, account)?;
         let home = kept.map_or_else(|| room.to_owned(), |it| it.folder);
+        let log = home.join("postgres.log");
         Ok(Self {
             room: room.to_owned(),
             data: home.join("pgdata"),
-            log: home.join("postgres.log"),
+            log_begins: length(&log),
+            log,
         })
     }
 }
@@ -101,12 +105,20 @@ pub(super) fn holder(data: &Path) -> Option<(u32, String)> {
     Some((pid, state))
 }
 
-/// Whether the last server that tried found another one in its data directory.
-pub(super) fn is_taken(log: &str) -> bool {
-    log.lines()
-        .rev()
-        .take(3)
-        .any(|it| it.contains("\"postmaster.pid\" already exists"))
+/// Whether a server that wrote to the log after this position found another one in its data
+/// directory, or the rest of one.
+pub(super) fn was_taken(log: &Path, position: u64) -> bool {
+    let text = fs::read(log).unwrap_or_default();
+    let news = text
+        .get(usize::try_from(position).unwrap_or(0)..)
+        .unwrap_or_default();
+    let news = String::from_utf8_lossy(news);
+    news.contains("FATAL:  lock file \"postmaster.pid\"")
+        || news.contains("FATAL:  pre-existing shared memory block")
+}
+
+pub(super) fn length(log: &Path) -> u64 {
+    log.metadata().map_or(0, |it| it.len())
 }
 
 /// The last lines of the log.
@@ -119,7 +131,10 @@ pub(super) fn tail(log: &Path) -> String {
 }
 
 fn make_room_in(parent: &Path) -> Result<TempDir, PrivateServerError> {
+    // Whoever can enter is superuser of the server.
+    let owner_only = Permissions::from_mode(0o700);
     let made = tempfile::Builder::new()
+        .permissions(owner_only)
         .prefix("annals-")
         .rand_bytes(8)
         .tempdir_in(parent);

@@ -1,0 +1,10 @@
+//! annals-postgres against real servers, which the tests start themselves.
+
+mod classes;
+mod connecting;
+mod migrating;
+mod pooling;
+mod private_server;
+mod settings;
+mod test_database;
+mod waiting;

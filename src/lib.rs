@@ -1,1 +1,25 @@
-#![doc = "Written next."]
+#![doc = include_str!("docs/annals.md")]
+
+mod annals;
+mod error;
+mod options;
+
+pub use annals_journal::JournalSettings;
+pub use annals_persistence::{
+    AskError, Batches, Bincode, CodecError, CommandError, DeleteError, DeleteEvents, Effect,
+    Entities, EntityError, EntityRef, EventEnvelope, EventSourced, EventStream,
+    InvalidPersistenceId, InvalidSequenceNumber, InvalidTag, JournalCapacity, JournalMessage,
+    JournalRef, Json, Metadata, NewEvent, Offset, Outcome, Payload, PersistenceId,
+    PersistenceIdStream, QueryError, QueryMessage, QueryRef, Recovered, RecoveryError, Rejection,
+    Replay, ReplayError, ReplayEvents, Reply, Retention, SaveSnapshot, SelectedSnapshot,
+    SequenceNumber, SerializerId, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef,
+    Tag, Tags, Timestamp, WriteError, WriteEvents, WriterId,
+};
+pub use annals_postgres::{
+    ConnectError, InvalidSettings, MigrateError, PrivateServer, PrivateServerError, Settings,
+};
+pub use ractor;
+
+pub use annals::Annals;
+pub use error::OpenError;
+pub use options::Options;

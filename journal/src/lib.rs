@@ -1,1 +1,24 @@
-#![doc = "Written next."]
+//! The write journal actor on PostgreSQL.
+//!
+//! Writes gather in one queue in front of a few connections, the lanes. An idle journal sends a
+//! write at once; while a lane is busy, writes gather into a batch, one statement each; a further
+//! lane opens only when enough of them wait. Nothing waits for a timer.
+//!
+//! The parts: [`Journal`] starts it, `actor` is its mailbox, `dispatcher` the loop that owns the
+//! pure `queue`, `lane` one connection that stores batches and finds the guilty write of a batch
+//! that fails, `reader` replays, `eraser` deletes, `tag_ids` knows the numbers of the tags.
+
+mod actor;
+mod batch;
+mod dispatcher;
+mod eraser;
+mod lane;
+mod pending;
+mod queue;
+mod reader;
+mod settings;
+mod start;
+mod tag_ids;
+
+pub use settings::JournalSettings;
+pub use start::{Journal, StartError};

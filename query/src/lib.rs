@@ -1,1 +1,18 @@
-#![doc = "Written next."]
+//! Queries over a journal on PostgreSQL: persistence ids, events of one persistence id, events that
+//! carry a tag; each as it is now, or live.
+//!
+//! Everything that reads across persistence ids reads up to the **horizon**: the offset below which
+//! no event can appear any more. `horizon` holds its pure logic, `watcher` finds out on the server,
+//! and docs/reading.md says why it is right.
+
+mod actor;
+mod by_persistence_id;
+mod by_tag;
+mod horizon;
+mod persistence_ids;
+mod queries;
+mod read_error;
+mod tags;
+mod watcher;
+
+pub use queries::Queries;

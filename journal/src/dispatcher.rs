@@ -1,0 +1,228 @@
+//! The loop that owns the queue: takes what arrives, sends batches to lanes, and lets replays and
+//! deletes through once the writes before them are settled.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use annals_persistence::{JournalMessage, PersistenceId, Rejection, WriteError, WriteEvents};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::eraser::Eraser;
+use crate::lane::Freed;
+use crate::pending::{PendingWrite, WriteReply, earlier_failed};
+use crate::queue::{Policy, Queue};
+use crate::reader::ReplayReader;
+use crate::tag_ids::{TagIds, TagLiterals};
+
+pub(crate) struct Dispatcher {
+    queue: Queue<PendingWrite>,
+    lanes: Vec<LaneHandle>,
+    /// Replays and deletes of persistence ids whose writes are not settled.
+    parked: HashMap<PersistenceId, Vec<JournalMessage>>,
+    /// What waits behind a write whose tags have no numbers yet.
+    tagging: HashMap<PersistenceId, VecDeque<JournalMessage>>,
+    tag_ids: TagIds,
+    reader: ReplayReader,
+    eraser: Eraser,
+    tagged: mpsc::UnboundedSender<Tagged>,
+}
+
+pub(crate) struct LaneHandle {
+    pub(crate) batches: mpsc::UnboundedSender<Vec<PendingWrite>>,
+    pub(crate) task: JoinHandle<()>,
+}
+
+struct Tagged {
+    write: WriteEvents,
+    reply: WriteReply,
+    tags: Result<TagLiterals, WriteError>,
+}
+
+/// How many messages are taken before batches are formed again.
+const AT_ONCE: usize = 1024;
+
+impl Dispatcher {
+    pub(crate) fn spawn(
+        policy: Policy,
+        lanes: Vec<LaneHandle>,
+        free: mpsc::UnboundedReceiver<Freed>,
+        tag_ids: TagIds,
+        reader: ReplayReader,
+        eraser: Eraser,
+    ) -> (mpsc::UnboundedSender<JournalMessage>, JoinHandle<()>) {
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let (tagged, with_tags) = mpsc::unbounded_channel();
+        let dispatcher = Self {
+            queue: Queue::new(policy),
+            lanes,
+            parked: HashMap::new(),
+            tagging: HashMap::new(),
+            tag_ids,
+            reader,
+            eraser,
+            tagged,
+        };
+        let task = tokio::spawn(dispatcher.run(messages, free, with_tags));
+        (inbox, task)
+    }
+
+    /// Runs until nothing more can arrive and everything that did is answered.
+    async fn run(
+        mut self,
+        mut messages: mpsc::UnboundedReceiver<JournalMessage>,
+        mut free: mpsc::UnboundedReceiver<Freed>,
+        mut with_tags: mpsc::UnboundedReceiver<Tagged>,
+    ) {
+        let mut arrived = Vec::with_capacity(AT_ONCE);
+        let mut open = true;
+        while open || !self.is_idle() {
+            tokio::select! {
+                biased;
+                Some(freed) = free.recv() => self.lane_free(freed),
+                Some(tagged) = with_tags.recv() => self.tags_known(tagged),
+                count = messages.recv_many(&mut arrived, AT_ONCE), if open => {
+                    open = count > 0;
+                    for message in arrived.drain(..) {
+                        self.accept(message);
+                    }
+                }
+            }
+            self.send_batches();
+        }
+        for lane in self.lanes {
+            drop(lane.batches);
+            if let Err(error) = lane.task.await {
+                tracing::error!(error = %error, "a lane of the journal panicked");
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.tagging.is_empty() && self.parked.is_empty()
+    }
+
+    fn accept(&mut self, message: JournalMessage) {
+        if let Some(behind) = self.tagging.get_mut(persistence_id_of(&message)) {
+            behind.push_back(message);
+            return;
+        }
+        match message {
+            JournalMessage::Write(write, reply) => self.accept_write(write, reply),
+            other if self.queue.is_busy(persistence_id_of(&other)) => self
+                .parked
+                .entry(persistence_id_of(&other).clone())
+                .or_default()
+                .push(other),
+            other => self.serve(other),
+        }
+    }
+
+    fn accept_write(&mut self, write: WriteEvents, reply: WriteReply) {
+        let rejection = match write.last() {
+            _ if write.events.is_empty() => Some(Rejection::NoEvents),
+            None => Some(Rejection::SequenceNumbers),
+            Some(_) if write.first.get() < 1 => Some(Rejection::SequenceNumbers),
+            Some(_) => None,
+        };
+        if let Some(rejection) = rejection {
+            let error = WriteError::rejected(&write, rejection);
+            // An author that no longer waits loses nothing: nothing is stored.
+            let _ = reply.send(Err(error));
+            return;
+        }
+        match self.tag_ids.known(&write.events) {
+            Some(tags) => self.enqueue(write, tags, reply),
+            None => self.find_tags(write, reply),
+        }
+    }
+
+    fn enqueue(&mut self, write: WriteEvents, tags: TagLiterals, reply: WriteReply) {
+        self.queue.push(PendingWrite {
+            write,
+            tags,
+            accepted: Instant::now(),
+            reply,
+        });
+    }
+
+    /// Beside the loop, so that new tags of one persistence id hold up no other.
+    fn find_tags(&mut self, write: WriteEvents, reply: WriteReply) {
+        self.tagging
+            .insert(write.persistence_id.clone(), VecDeque::new());
+        let (tag_ids, tagged) = (self.tag_ids.clone(), self.tagged.clone());
+        tokio::spawn(async move {
+            let tags = tag_ids.assign(&write).await;
+            // Without a dispatcher there is nobody left to store it; the reply port says so.
+            let _ = tagged.send(Tagged { write, reply, tags });
+        });
+    }
+
+    fn tags_known(&mut self, tagged: Tagged) {
+        let Tagged { write, reply, tags } = tagged;
+        let behind = self
+            .tagging
+            .remove(&write.persistence_id)
+            .unwrap_or_default();
+        let failed = tags.is_err();
+        match tags {
+            Ok(tags) => self.enqueue(write, tags, reply),
+            Err(error) => {
+                // An author that no longer waits loses nothing: nothing is stored.
+                let _ = reply.send(Err(error));
+            }
+        }
+        for message in behind {
+            match message {
+                JournalMessage::Write(write, reply) if failed => {
+                    let _ = reply.send(Err(earlier_failed(&write)));
+                }
+                other => self.accept(other),
+            }
+        }
+    }
+
+    fn lane_free(&mut self, freed: Freed) {
+        let (settled, behind) = self.queue.lane_free(freed.lane, &freed.failed);
+        for pending in behind {
+            pending.refuse_behind_failure();
+        }
+        for persistence_id in settled {
+            if self.queue.is_busy(&persistence_id) {
+                continue;
+            }
+            for message in self.parked.remove(&persistence_id).unwrap_or_default() {
+                self.serve(message);
+            }
+        }
+    }
+
+    fn send_batches(&mut self) {
+        while let Some((lane, batch)) = self.queue.next_batch() {
+            if let Err(unsent) = self.lanes[lane].batches.send(batch) {
+                // Only a lane that panicked takes no more; its authors learn that nobody answers.
+                tracing::error!(
+                    lane,
+                    writes = unsent.0.len(),
+                    "a lane of the journal is gone"
+                );
+            }
+        }
+    }
+
+    fn serve(&self, message: JournalMessage) {
+        match message {
+            JournalMessage::Replay(replay, reply) => self.reader.serve(replay, reply),
+            JournalMessage::Delete(delete, reply) => self.eraser.serve(delete, reply),
+            JournalMessage::Write(..) => unreachable!("writes go through the queue"),
+        }
+    }
+}
+
+fn persistence_id_of(message: &JournalMessage) -> &PersistenceId {
+    match message {
+        JournalMessage::Write(write, _) => &write.persistence_id,
+        JournalMessage::Replay(replay, _) => &replay.persistence_id,
+        JournalMessage::Delete(delete, _) => &delete.persistence_id,
+    }
+}

@@ -1,0 +1,103 @@
+use annals_persistence::{JournalMessage, JournalRef};
+use annals_postgres::{ConnectError, Pool, Settings};
+use ractor::{Actor, SpawnErr};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::JournalSettings;
+use crate::actor::{JournalActor, Mailbox};
+use crate::dispatcher::{Dispatcher, LaneHandle};
+use crate::eraser::Eraser;
+use crate::lane::{Freed, Lane, Session};
+use crate::queue::Policy;
+use crate::reader::ReplayReader;
+use crate::tag_ids::TagIds;
+
+/// A journal that runs.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    journal: JournalRef,
+    commits: watch::Receiver<u64>,
+}
+
+impl Journal {
+    /// Opens the lanes and starts the actor. The tables must be there
+    /// ([`annals_postgres::migrate`]); reads go through `pool`.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses.
+    pub async fn start(
+        settings: &Settings,
+        pool: Pool,
+        journal: JournalSettings,
+    ) -> Result<Self, StartError> {
+        let (free, freed) = mpsc::unbounded_channel();
+        let (committed, commits) = watch::channel(0);
+        let lanes = open_lanes(settings, journal, &free, &committed).await?;
+        let policy = Policy {
+            lanes: lanes.len(),
+            open_at: journal.open_at,
+            batch_events: journal.batch_events,
+            batch_bytes: journal.batch_bytes,
+        };
+        let (inbox, dispatcher) = Dispatcher::spawn(
+            policy,
+            lanes,
+            freed,
+            TagIds::new(pool.clone()),
+            ReplayReader::new(pool.clone()),
+            Eraser::new(pool),
+        );
+        let (actor, _) = Actor::spawn(None, JournalActor, Mailbox::new(inbox, dispatcher)).await?;
+        Ok(Self {
+            journal: JournalRef::new(actor.get_derived::<JournalMessage>(), journal.capacity),
+            commits,
+        })
+    }
+
+    /// Where entities write to.
+    pub const fn journal(&self) -> &JournalRef {
+        &self.journal
+    }
+
+    /// Changes whenever this process has stored something: a hint for readers in the same process,
+    /// which then need not wait for their next poll.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
+    }
+}
+
+async fn open_lanes(
+    settings: &Settings,
+    journal: JournalSettings,
+    free: &mpsc::UnboundedSender<Freed>,
+    commits: &watch::Sender<u64>,
+) -> Result<Vec<LaneHandle>, ConnectError> {
+    let mut lanes = Vec::new();
+    for number in 0..journal.lanes.max(1) {
+        let lane = Lane {
+            number,
+            settings: settings.clone(),
+            patience: journal.patience,
+            session: Some(Session::open(settings).await?),
+            free: free.clone(),
+            commits: commits.clone(),
+        };
+        let (batches, work) = mpsc::unbounded_channel();
+        let task = tokio::spawn(lane.run(work));
+        lanes.push(LaneHandle { batches, task });
+    }
+    Ok(lanes)
+}
+
+/// Why the journal did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A lane has no connection.
+    #[error("the journal has no connection to write on")]
+    Connect(#[from] ConnectError),
+    /// The actor did not start.
+    #[error("the actor of the journal did not start")]
+    Spawn(#[from] SpawnErr),
+}

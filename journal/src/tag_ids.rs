@@ -1,0 +1,142 @@
+use std::sync::Arc;
+
+use annals_persistence::{
+    NewEvent, PersistenceId, Rejection, SharedError, Tag, WriteError, WriteEvents,
+};
+use annals_postgres::{Pool, PoolError};
+use dashmap::DashMap;
+use thiserror::Error;
+
+/// The numbers of the tags: rows hold numbers, users words. A number never changes, so what is
+/// known once is known for ever.
+#[derive(Clone, Debug)]
+pub(crate) struct TagIds {
+    known: Arc<DashMap<Tag, i32>>,
+    pool: Pool,
+}
+
+/// The tags of each event of a write as PostgreSQL writes an array; empty where no event has any.
+pub(crate) type TagLiterals = Vec<String>;
+
+/// What an event without tags has: not null, as on the JVM.
+pub(crate) const NO_TAGS: &str = "{}";
+
+/// Served by `tags_name_idx`. Not `insert … on conflict` at once: that burns a number for each tag
+/// that is there already.
+const LOOK_UP: &str = "select name, id from tags where name = any($1)";
+
+/// Two processes may insert the same tag at once; the one that comes second looks it up again.
+const INSERT: &str =
+    "insert into tags (name) select unnest($1::text[]) on conflict (name) do nothing";
+
+impl TagIds {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self {
+            known: Arc::new(DashMap::new()),
+            pool,
+        }
+    }
+
+    /// The literals of all events, if every tag is known.
+    pub(crate) fn known(&self, events: &[NewEvent]) -> Option<TagLiterals> {
+        if events.iter().all(|event| event.tags.is_empty()) {
+            return Some(Vec::new());
+        }
+        events.iter().map(|event| self.literal(event)).collect()
+    }
+
+    /// The same, after giving numbers to those that have none yet.
+    pub(crate) async fn assign(&self, write: &WriteEvents) -> Result<TagLiterals, WriteError> {
+        self.learn(&write.events)
+            .await
+            .map_err(|error| error.concerning(write))?;
+        self.known(&write.events).ok_or_else(|| {
+            let lost = Rejection::refused(TagError::Vanished);
+            WriteError::rejected(write, lost)
+        })
+    }
+
+    async fn learn(&self, events: &[NewEvent]) -> Result<(), TagError> {
+        let mut missing: Vec<&str> = events
+            .iter()
+            .flat_map(|event| &event.tags)
+            .filter(|tag| !self.known.contains_key(tag))
+            .map(Tag::as_str)
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        let missing = self.look_up(missing).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let reader = self.pool.get().await?;
+        let insert = reader.prepared(INSERT).await?;
+        reader.execute(&insert, &[&missing]).await?;
+        drop(reader);
+        self.look_up(missing).await?;
+        Ok(())
+    }
+
+    /// Gives back what is not there.
+    async fn look_up<'a>(&self, names: Vec<&'a str>) -> Result<Vec<&'a str>, TagError> {
+        let reader = self.pool.get().await?;
+        let look_up = reader.prepared(LOOK_UP).await?;
+        for row in reader.query(&look_up, &[&names]).await? {
+            let (name, id): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let Ok(id) = i32::try_from(id) else {
+                return Err(TagError::TooLarge { name, id });
+            };
+            if let Ok(tag) = Tag::new(name) {
+                self.known.insert(tag, id);
+            }
+        }
+        let unknown = |name: &&str| Tag::new(*name).is_ok_and(|tag| !self.known.contains_key(&tag));
+        Ok(names.into_iter().filter(unknown).collect())
+    }
+
+    fn literal(&self, event: &NewEvent) -> Option<String> {
+        let mut literal = String::from("{");
+        for (position, tag) in event.tags.iter().enumerate() {
+            if position > 0 {
+                literal.push(',');
+            }
+            literal.push_str(&self.known.get(tag)?.to_string());
+        }
+        literal.push('}');
+        Some(literal)
+    }
+}
+
+#[derive(Debug, Error)]
+enum TagError {
+    #[error("no connection")]
+    Pool(#[from] PoolError),
+    #[error("the table tags cannot be read or written")]
+    Query(#[from] tokio_postgres::Error),
+    #[error("the tag {name:?} has the number {id}, but rows hold 32 bits; use fewer, coarser tags")]
+    TooLarge { name: String, id: i64 },
+    #[error("a tag was given a number and is gone again; somebody deletes from the table tags")]
+    Vanished,
+}
+
+impl TagError {
+    /// Nothing of the write was sent in any of these cases.
+    fn concerning(self, write: &WriteEvents) -> WriteError {
+        match self {
+            Self::TooLarge { .. } | Self::Vanished => {
+                WriteError::rejected(write, Rejection::refused(self))
+            }
+            Self::Pool(_) | Self::Query(_) => {
+                unavailable(write.persistence_id.clone(), Arc::new(self))
+            }
+        }
+    }
+}
+
+fn unavailable(persistence_id: PersistenceId, source: SharedError) -> WriteError {
+    WriteError::Unavailable {
+        persistence_id,
+        waited: std::time::Duration::ZERO,
+        source,
+    }
+}

@@ -1,0 +1,129 @@
+use annals_persistence::{Offset, PersistenceId, QueryError, Tail};
+use annals_postgres::Pool;
+use annals_rows::MalformedRow;
+use tokio::sync::mpsc;
+use tokio_postgres::Row;
+
+use crate::read_error::ReadError;
+use crate::watcher::HorizonRef;
+
+/// Reads every persistence id once: those that are there by leaps over the primary key, new ones by
+/// their first event.
+pub(crate) struct PersistenceIds {
+    pub(crate) pool: Pool,
+    pub(crate) horizon: HorizonRef,
+    pub(crate) tail: Tail,
+    pub(crate) sink: mpsc::Sender<Result<Vec<PersistenceId>, QueryError>>,
+}
+
+const PAGE: i64 = 1000;
+
+/// One look into the primary key a persistence id, however many events it has. An id whose first
+/// event lies behind $3 is left to the tail, so that live reading gives it once.
+const LEAP: &str = "\
+with recursive ids as ( \
+  (select persistence_id, sequence_number, ordering from journal \
+   where persistence_id > $1 order by persistence_id, sequence_number limit 1) \
+  union all \
+  select next.* from ids cross join lateral ( \
+    select persistence_id, sequence_number, ordering from journal \
+    where persistence_id > ids.persistence_id order by persistence_id, sequence_number limit 1 \
+  ) as next \
+) \
+select ordering, persistence_id, sequence_number = 1 and ordering > $3 from ids limit $2";
+
+/// Served by `journal_ordering_btree_idx`.
+const NEW: &str = "\
+select ordering, persistence_id from journal \
+where ordering > $1 and ordering <= $2 and sequence_number = 1 order by ordering limit $3";
+
+impl PersistenceIds {
+    pub(crate) async fn run(self) {
+        if let Err(error) = self.read().await {
+            // A reader that is gone needs no error.
+            let _ = self.sink.send(Err(error.into())).await;
+        }
+    }
+
+    async fn read(&self) -> Result<(), ReadError> {
+        let mut following = match self.tail {
+            Tail::Live => Some(self.horizon.follow()?),
+            Tail::Current => None,
+        };
+        let mut after = self.horizon.settle().await?;
+        if !self.there(after).await? {
+            return Ok(());
+        }
+        while let Some(following) = &mut following {
+            let settled = tokio::select! {
+                beyond = following.beyond(after) => beyond?,
+                () = self.sink.closed() => return Ok(()),
+            };
+            while after < settled {
+                let rows = self.new_ones(after, settled).await?;
+                after = match rows.last() {
+                    Some(last) if rows.len() as i64 == PAGE => last.try_get(0)?,
+                    _ => settled,
+                };
+                if !self.deliver(&rows).await? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers the ids that are there; says whether there is still a reader.
+    async fn there(&self, settled: i64) -> Result<bool, ReadError> {
+        // A current query has no tail to leave anything to.
+        let left_to_tail = match self.tail {
+            Tail::Current => i64::MAX,
+            Tail::Live => settled,
+        };
+        let mut after = String::new();
+        loop {
+            let mut rows = {
+                let reader = self.pool.get().await?;
+                let leap = reader.prepared(LEAP).await?;
+                reader.query(&leap, &[&after, &PAGE, &left_to_tail]).await?
+            };
+            let full = rows.len() as i64 == PAGE;
+            if let Some(last) = rows.last() {
+                after = last.try_get(1)?;
+            }
+            rows.retain(|row| !row.get::<_, bool>(2));
+            if !self.deliver(&rows).await? {
+                return Ok(false);
+            }
+            if !full {
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn new_ones(&self, after: i64, settled: i64) -> Result<Vec<Row>, ReadError> {
+        let reader = self.pool.get().await?;
+        let new = reader.prepared(NEW).await?;
+        Ok(reader.query(&new, &[&after, &settled, &PAGE]).await?)
+    }
+
+    async fn deliver(&self, rows: &[Row]) -> Result<bool, ReadError> {
+        if rows.is_empty() {
+            return Ok(!self.sink.is_closed());
+        }
+        let ids = rows.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.sink.send(Ok(ids)).await.is_ok())
+    }
+}
+
+fn id(row: &Row) -> Result<PersistenceId, ReadError> {
+    let offset = Offset::new(row.try_get(0)?);
+    let text: &str = row.try_get(1)?;
+    PersistenceId::parse(text).map_err(|error| {
+        ReadError::Malformed(MalformedRow {
+            offset,
+            sequence_number: 0,
+            reason: error.to_string(),
+        })
+    })
+}

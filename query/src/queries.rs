@@ -1,0 +1,39 @@
+use annals_persistence::{QueryMessage, QueryRef};
+use annals_postgres::{Pool, Settings};
+use ractor::{Actor, SpawnErr};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::actor::{QueryActor, Sources};
+use crate::tags::TagNumbers;
+use crate::watcher::Watcher;
+
+/// Starts the queries over one journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Queries;
+
+impl Queries {
+    /// Queries over the journal at `settings`, whose tables must be there
+    /// ([`annals_postgres::migrate`]); pages are read on connections of `pool`, and one connection
+    /// of its own follows the horizon while somebody reads.
+    ///
+    /// `commits` changes when this process has stored something, so that live readers in the same
+    /// process see it at once. Events of other processes are found by polling, at most 100 ms late.
+    ///
+    /// # Errors
+    /// The actor did not start.
+    pub async fn start(
+        settings: &Settings,
+        pool: Pool,
+        commits: watch::Receiver<u64>,
+    ) -> Result<QueryRef, SpawnErr> {
+        let sources = Sources {
+            horizon: Watcher::spawn(settings.clone(), commits),
+            tags: TagNumbers::new(pool.clone()),
+            pool,
+            running: JoinSet::new(),
+        };
+        let (actor, _) = Actor::spawn(None, QueryActor, sources).await?;
+        Ok(QueryRef::new(actor.get_derived::<QueryMessage>()))
+    }
+}

@@ -1,0 +1,371 @@
+//! Follows the horizon of one journal, for all readers of the process.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use annals_persistence::SharedError;
+use annals_postgres::{Connection, Role, Settings, connect_as};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_postgres::Statement;
+
+use crate::horizon::Horizon;
+use crate::read_error::ReadError;
+
+/// What readers know of the horizon. Cheap to clone; the watcher ends when all are dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct HorizonRef {
+    requests: mpsc::UnboundedSender<Request>,
+    latest: watch::Receiver<Latest>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Latest {
+    settled: i64,
+    failure: Option<SharedError>,
+}
+
+#[derive(Debug)]
+enum Request {
+    /// Tell when everything that is visible now is settled.
+    Settle(oneshot::Sender<Result<i64, SharedError>>),
+    /// A reader waits for more: look until it is gone.
+    Follow(Follower),
+}
+
+/// Open as long as a live reader waits.
+#[derive(Debug)]
+struct Follower(mpsc::Receiver<()>);
+
+/// A live reader's hold on the watcher.
+#[derive(Debug)]
+pub(crate) struct Following {
+    latest: watch::Receiver<Latest>,
+    _alive: mpsc::Sender<()>,
+}
+
+impl HorizonRef {
+    /// Waits until everything that is visible now is settled and gives the offset up to which: all
+    /// that was acknowledged before the call lies at or below it.
+    pub(crate) async fn settle(&self) -> Result<i64, ReadError> {
+        let (tell, told) = oneshot::channel();
+        self.requests
+            .send(Request::Settle(tell))
+            .map_err(|_| ReadError::Stopped)?;
+        told.await
+            .map_err(|_| ReadError::Stopped)?
+            .map_err(ReadError::Horizon)
+    }
+
+    /// Makes the watcher look for more until the result is dropped.
+    pub(crate) fn follow(&self) -> Result<Following, ReadError> {
+        let (alive, gone) = mpsc::channel(1);
+        self.requests
+            .send(Request::Follow(Follower(gone)))
+            .map_err(|_| ReadError::Stopped)?;
+        Ok(Following {
+            latest: self.latest.clone(),
+            _alive: alive,
+        })
+    }
+}
+
+impl Following {
+    /// Waits until the horizon lies behind `offset` and gives it.
+    pub(crate) async fn beyond(&mut self, offset: i64) -> Result<i64, ReadError> {
+        let reached = self
+            .latest
+            .wait_for(|latest| latest.settled > offset || latest.failure.is_some())
+            .await
+            .map_err(|_| ReadError::Stopped)?;
+        match &reached.failure {
+            Some(failure) => Err(ReadError::Horizon(Arc::clone(failure))),
+            None => Ok(reached.settled),
+        }
+    }
+}
+
+pub(crate) struct Watcher {
+    settings: Settings,
+    /// Changes when this process has stored something.
+    commits: watch::Receiver<u64>,
+    horizon: Horizon<String>,
+    latest: watch::Sender<Latest>,
+    waiting: Vec<Waiting>,
+    followers: Vec<Follower>,
+    stuck: Stuck,
+}
+
+struct Waiting {
+    tell: oneshot::Sender<Result<i64, SharedError>>,
+    /// Known after the first look that began after the request.
+    target: Option<i64>,
+}
+
+/// Offsets of one look. More would make a look long, fewer would cost round trips.
+const PAGE: i64 = 10_000;
+
+/// Pauses between looks that found nothing new: short while a gap is open, growing otherwise.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST_AT_A_GAP: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_millis(100);
+
+impl Watcher {
+    pub(crate) fn spawn(settings: Settings, commits: watch::Receiver<u64>) -> HorizonRef {
+        let (requests, inbox) = mpsc::unbounded_channel();
+        let (latest, known) = watch::channel(Latest::default());
+        let watcher = Self {
+            settings,
+            commits,
+            horizon: Horizon::new(),
+            latest,
+            waiting: Vec::new(),
+            followers: Vec::new(),
+            stuck: Stuck::default(),
+        };
+        tokio::spawn(watcher.run(inbox));
+        HorizonRef {
+            requests,
+            latest: known,
+        }
+    }
+
+    /// Looks while somebody waits; costs the server nothing otherwise.
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Request>) {
+        let mut eyes = None;
+        let mut pause = SHORTEST;
+        loop {
+            self.followers.retain_mut(Follower::is_there);
+            if self.waiting.is_empty() && self.followers.is_empty() {
+                match inbox.recv().await {
+                    Some(request) => self.take(request),
+                    None => return,
+                }
+            }
+            while let Ok(request) = inbox.try_recv() {
+                self.take(request);
+            }
+            self.commits.mark_unchanged();
+            match self.look(&mut eyes).await {
+                Ok(News::More) => pause = SHORTEST,
+                Ok(News::Nothing) => {
+                    let longest = if self.horizon.is_waiting() {
+                        LONGEST_AT_A_GAP
+                    } else {
+                        LONGEST
+                    };
+                    if self.rest(pause.min(longest), &mut inbox).await {
+                        pause = (pause * 2).min(LONGEST);
+                    } else {
+                        pause = SHORTEST;
+                    }
+                }
+                Err(error) => {
+                    eyes = None;
+                    self.fail(&(Arc::new(error) as SharedError));
+                    tokio::time::sleep(LONGEST).await;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, request: Request) {
+        match request {
+            Request::Settle(tell) => self.waiting.push(Waiting { tell, target: None }),
+            Request::Follow(follower) => self.followers.push(follower),
+        }
+    }
+
+    /// Waits for the pause, a hint or a request; says whether it was the pause.
+    async fn rest(
+        &mut self,
+        pause: Duration,
+        inbox: &mut mpsc::UnboundedReceiver<Request>,
+    ) -> bool {
+        tokio::select! {
+            biased;
+            Some(request) = inbox.recv() => {
+                self.take(request);
+                false
+            }
+            // Without a journal in this process there are no hints, and the pause decides. Under
+            // load they come without end: one look serves many commits.
+            Ok(()) = self.commits.changed() => {
+                tokio::time::sleep(SHORTEST).await;
+                false
+            }
+            () = tokio::time::sleep(pause) => true,
+        }
+    }
+
+    async fn look(&mut self, eyes: &mut Option<Eyes>) -> Result<News, ReadError> {
+        let eyes = match eyes {
+            Some(eyes) => eyes,
+            None => eyes.insert(Eyes::open(&self.settings).await?),
+        };
+        let before = self.horizon.settled();
+        let mut full = false;
+        let beyond = if before == 0 {
+            // The first look settles the past as a whole, however long it is.
+            let top = eyes.top().await?;
+            (top > 0).then_some(top)
+        } else {
+            let visible = eyes.visible(before).await?;
+            full = visible.len() as i64 == PAGE;
+            self.horizon.see(visible)
+        };
+        for waiting in &mut self.waiting {
+            if waiting.target.is_none() {
+                waiting.target = Some(eyes.top().await?);
+            }
+        }
+        if beyond.is_some() || self.horizon.is_waiting() {
+            let holders = eyes.holders().await?;
+            self.horizon.hold(beyond, &holders);
+            self.stuck.watch(&self.horizon);
+        }
+        let settled = self.horizon.settled();
+        if settled > before || self.latest.borrow().failure.is_some() {
+            self.latest.send_replace(Latest {
+                settled,
+                failure: None,
+            });
+        }
+        self.answer(settled);
+        if full || (settled > before && !self.waiting.is_empty()) {
+            return Ok(News::More);
+        }
+        Ok(News::Nothing)
+    }
+
+    fn answer(&mut self, settled: i64) {
+        let (ready, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| waiting.target.is_some_and(|target| target <= settled));
+        self.waiting = waiting;
+        for waiting in ready {
+            // A reader that is gone needs no answer.
+            let _ = waiting.tell.send(Ok(settled));
+        }
+    }
+
+    fn fail(&mut self, error: &SharedError) {
+        tracing::warn!(error = %error, "the journal cannot be followed");
+        for waiting in self.waiting.drain(..) {
+            // A reader that is gone needs no answer.
+            let _ = waiting.tell.send(Err(Arc::clone(error)));
+        }
+        self.latest
+            .send_modify(|latest| latest.failure = Some(Arc::clone(error)));
+        self.followers.clear();
+    }
+}
+
+enum News {
+    More,
+    Nothing,
+}
+
+impl Follower {
+    fn is_there(&mut self) -> bool {
+        !matches!(
+            self.0.try_recv(),
+            Err(mpsc::error::TryRecvError::Disconnected)
+        )
+    }
+}
+
+/// A connection that sees where the journal ends and who writes.
+struct Eyes {
+    connection: Connection,
+    visible: Statement,
+    top: Statement,
+    holders: Statement,
+}
+
+/// Served by `journal_ordering_btree_idx`, from the index alone where the table is vacuumed.
+const VISIBLE: &str = "select ordering from journal where ordering > $1 order by ordering limit $2";
+
+/// Served by `journal_ordering_btree_idx`: one entry.
+const TOP: &str = "select coalesce(max(ordering), 0) from journal";
+
+/// Everybody who may have drawn an ordering and not ended: an insert takes this lock first.
+/// A prepared transaction has no process, but keeps its lock.
+const HOLDERS: &str = "\
+select virtualtransaction || coalesce(' of process ' || pid, '') from pg_locks \
+where locktype = 'relation' and mode = 'RowExclusiveLock' and granted \
+  and relation = 'journal'::regclass \
+  and database = (select oid from pg_database where datname = current_database())";
+
+impl Eyes {
+    async fn open(settings: &Settings) -> Result<Self, ReadError> {
+        let connection = connect_as(settings, Role::Reader).await?;
+        Ok(Self {
+            visible: connection.prepare(VISIBLE).await?,
+            top: connection.prepare(TOP).await?,
+            holders: connection.prepare(HOLDERS).await?,
+            connection,
+        })
+    }
+
+    async fn visible(&self, above: i64) -> Result<Vec<i64>, ReadError> {
+        let rows = self
+            .connection
+            .query(&self.visible, &[&above, &PAGE])
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?)
+    }
+
+    async fn top(&self) -> Result<i64, ReadError> {
+        Ok(self
+            .connection
+            .query_one(&self.top, &[])
+            .await?
+            .try_get(0)?)
+    }
+
+    async fn holders(&self) -> Result<HashSet<String>, ReadError> {
+        let rows = self.connection.query(&self.holders, &[]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+/// Says aloud when one transaction keeps every reader waiting.
+#[derive(Default)]
+struct Stuck {
+    since: Option<(i64, Instant)>,
+    told: bool,
+}
+
+const TELL_AFTER: Duration = Duration::from_secs(10);
+
+impl Stuck {
+    fn watch(&mut self, horizon: &Horizon<String>) {
+        let settled = horizon.settled();
+        match self.since {
+            Some((at, since)) if at == settled && horizon.is_waiting() => {
+                if since.elapsed() > TELL_AFTER && !self.told {
+                    self.told = true;
+                    let holders: Vec<&String> = horizon.waits_for().collect();
+                    tracing::warn!(
+                        offset = settled,
+                        waited = ?since.elapsed(),
+                        ?holders,
+                        "readers wait for a transaction that wrote to the journal and has not ended; \
+                         see pg_stat_activity, or pg_prepared_xacts"
+                    );
+                }
+            }
+            _ => {
+                self.since = Some((settled, Instant::now()));
+                self.told = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use annals_journal::Journal;
+use annals_persistence::{
+    Entities, EntityError, EntityRef, EventSourced, JournalRef, QueryRef, SnapshotRef,
+};
+use annals_postgres::{Pool, PrivateServer, Settings, migrate};
+use annals_query::Queries;
+use annals_snapshot::SnapshotStore;
+
+use crate::{OpenError, Options};
+
+/// A journal on PostgreSQL with everything around it. Cheap to clone; all clones share one set of
+/// entities and connections.
+///
+/// Call [`Self::shutdown`] before the process ends, so that every accepted command is answered.
+/// A process that ends without loses no acknowledged event, only answers.
+#[derive(Clone, Debug)]
+pub struct Annals {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    entities: Entities,
+    journal: JournalRef,
+    snapshots: SnapshotRef,
+    query: QueryRef,
+    server: Option<PrivateServer>,
+}
+
+impl Annals {
+    /// Opens the journal of the database at `url`
+    /// (`postgresql://user:password@host:5432/database`) and brings its tables up to date. A
+    /// database that the JVM plugin made is opened as it is.
+    ///
+    /// # Errors
+    /// The URL is none, the server cannot be reached or refuses, the tables are newer than this
+    /// program, or the role may not create what is missing.
+    pub async fn connect(url: &str) -> Result<Self, OpenError> {
+        Options::new(Settings::parse(url)?).open().await
+    }
+
+    /// Starts a private PostgreSQL, empty and gone with the last clone of the result, and opens a
+    /// journal there: for tests, examples and first steps. Needs the programs of PostgreSQL 14 or
+    /// newer on this machine.
+    ///
+    /// # Errors
+    /// PostgreSQL is not there or does not start.
+    pub async fn embedded() -> Result<Self, OpenError> {
+        Self::on(PrivateServer::builder().start().await?).await
+    }
+
+    /// The same, with its data in `folder`, where the next start finds it.
+    ///
+    /// # Errors
+    /// As [`Self::embedded`]; and the folder holds something else, or is in use.
+    pub async fn embedded_in(folder: impl Into<PathBuf>) -> Result<Self, OpenError> {
+        let server = PrivateServer::builder().data(Some(folder.into())).start();
+        Self::on(server.await?).await
+    }
+
+    pub(crate) async fn open(
+        options: Options,
+        server: Option<PrivateServer>,
+    ) -> Result<Self, OpenError> {
+        let settings = options.settings;
+        if options.migrate {
+            migrate(&settings).await?;
+        }
+        let pool = Pool::new(settings.clone(), options.readers);
+        let journal = Journal::start(&settings, pool.clone(), options.journal).await?;
+        let snapshots = SnapshotStore::start(pool.clone()).await?;
+        let query = Queries::start(&settings, pool, journal.commits()).await?;
+        let journal = journal.journal().clone();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                settings,
+                entities: Entities::new(journal.clone(), snapshots.clone()),
+                journal,
+                snapshots,
+                query,
+                server,
+            }),
+        })
+    }
+
+    async fn on(server: PrivateServer) -> Result<Self, OpenError> {
+        let options = Options::new(server.settings().clone());
+        Self::open(options, Some(server)).await
+    }
+
+    /// The entity of type `E` with this id: the live one, or a new one that recovers its state
+    /// first.
+    ///
+    /// # Errors
+    /// The id is none, or the recovery failed; the reason is in the error.
+    ///
+    /// # Cancel safety
+    /// A recovery that began may be given up; the next caller begins anew.
+    pub async fn entity<E: EventSourced>(&self, id: &str) -> Result<EntityRef<E>, EntityError> {
+        self.inner.entities.get(id).await
+    }
+
+    /// All live entities.
+    pub fn entities(&self) -> &Entities {
+        &self.inner.entities
+    }
+
+    /// Reads events of many entities.
+    pub fn query(&self) -> &QueryRef {
+        &self.inner.query
+    }
+
+    /// The journal itself, for writers that are no entities.
+    pub fn journal(&self) -> &JournalRef {
+        &self.inner.journal
+    }
+
+    /// The snapshot store itself.
+    pub fn snapshots(&self) -> &SnapshotRef {
+        &self.inner.snapshots
+    }
+
+    /// Where the data is.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The private server, if there is one.
+    pub fn private_server(&self) -> Option<&PrivateServer> {
+        self.inner.server.as_ref()
+    }
+
+    /// Ends everything in order: queries end, entities answer the commands that they accepted, the
+    /// journal and the snapshot store write what is left.
+    pub async fn shutdown(&self) {
+        self.inner.query.stop().await;
+        self.inner.entities.drain().await;
+        self.inner.journal.drain().await;
+        self.inner.snapshots.drain().await;
+    }
+}

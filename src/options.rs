@@ -1,0 +1,56 @@
+use annals_journal::JournalSettings;
+use annals_postgres::Settings;
+
+use crate::{Annals, OpenError};
+
+/// How to open a journal, for those who want more than [`Annals::connect`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(crate) settings: Settings,
+    pub(crate) readers: u32,
+    pub(crate) journal: JournalSettings,
+    pub(crate) migrate: bool,
+}
+
+impl Options {
+    /// The defaults for the server at `settings`.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            readers: 10,
+            journal: JournalSettings::default(),
+            migrate: true,
+        }
+    }
+
+    /// The most connections that read at the same time: recoveries, queries, snapshots. Ten unless
+    /// this says otherwise. The lanes of the journal come on top, and one for live queries.
+    #[must_use]
+    pub const fn readers(mut self, readers: u32) -> Self {
+        self.readers = readers;
+        self
+    }
+
+    /// How the journal writes.
+    #[must_use]
+    pub const fn journal(mut self, journal: JournalSettings) -> Self {
+        self.journal = journal;
+        self
+    }
+
+    /// Takes the tables as they are, for a role that may not create any. Someone else runs the
+    /// migrations then.
+    #[must_use]
+    pub const fn without_migrations(mut self) -> Self {
+        self.migrate = false;
+        self
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As [`Annals::connect`].
+    pub async fn open(self) -> Result<Annals, OpenError> {
+        Annals::open(self, None).await
+    }
+}

@@ -14,6 +14,8 @@ use ractor::{DerivedActorRef, RpcReplyPort};
 
 use capacity::Admissions;
 
+use crate::SequenceNumber;
+
 /// What a journal actor understands.
 ///
 /// Writes of one persistence id take effect in the order in which they arrive, and the failure of
@@ -53,10 +55,14 @@ impl JournalRef {
     /// # Cancel safety
     /// A write that was sent is not taken back: dropping the future leaves its outcome unknown.
     pub async fn write(&self, mut write: WriteEvents) -> Result<(), WriteError> {
-        let (Some(last), persistence_id) = (write.last(), write.persistence_id.clone()) else {
-            return Err(WriteError::rejected(&write, Rejection::NoEvents));
+        let last = match write.last() {
+            Some(last) if write.first >= SequenceNumber::FIRST => last,
+            _ if write.events.is_empty() => {
+                return Err(WriteError::rejected(&write, Rejection::NoEvents));
+            }
+            _ => return Err(WriteError::rejected(&write, Rejection::SequenceNumbers)),
         };
-        let first = write.first;
+        let (first, persistence_id) = (write.first, write.persistence_id.clone());
         write.admission = Some(self.admissions.admit(&write).await?);
 
         let (reply, answer) = ractor::concurrency::oneshot();

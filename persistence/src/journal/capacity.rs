@@ -56,7 +56,8 @@ impl Admissions {
     pub(super) async fn admit(&self, write: &WriteEvents) -> Result<Admission, WriteError> {
         let share = |wanted: usize, of: u32| u32::try_from(wanted).unwrap_or(of).min(of.max(1));
         let events = share(write.events.len(), self.capacity.events);
-        let kibibytes = share(write.bytes() / 1024, self.capacity.kibibytes);
+        // At least one, so that a small write queues behind a large one instead of overtaking it.
+        let kibibytes = share(write.bytes().div_ceil(1024).max(1), self.capacity.kibibytes);
         let both = async {
             let events = Arc::clone(&self.events).acquire_many_owned(events).await;
             let kibibytes = Arc::clone(&self.kibibytes)
@@ -67,6 +68,8 @@ impl Admissions {
                 _kibibytes: kibibytes.ok()?,
             })
         };
+        // A task that sends many writes at a time would lose their order where Tokio makes it yield.
+        let both = tokio::task::unconstrained(both);
         match tokio::time::timeout(self.capacity.patience, both).await {
             Ok(Some(admission)) => Ok(admission),
             Ok(None) => Err(WriteError::Stopped {
@@ -82,6 +85,12 @@ impl Admissions {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::Mutex;
+
+    use futures::future::join_all;
+    use futures::poll;
+
     use super::*;
     use crate::{Payload, PersistenceId, WriterId};
 
@@ -111,6 +120,37 @@ mod tests {
             drop(first);
             full.admit(&write(2)).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_small_write_does_not_overtake_a_large_one() {
+        let full = admissions(1000, 8);
+        let first = full.admit(&write(3)).await.unwrap();
+        let (large, mut small) = (write(2), write(1));
+        small.events = vec![Payload::raw("x").into()];
+        let mut large = pin!(full.admit(&large));
+        let mut small = pin!(full.admit(&small));
+        assert!(poll!(large.as_mut()).is_pending());
+        assert!(poll!(small.as_mut()).is_pending());
+        drop(first);
+        let _large = large.await.unwrap();
+        small.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_task_that_sends_many_writes_keeps_their_order() {
+        let admissions = admissions(10_000, 10_000);
+        let order = Mutex::new(Vec::new());
+        join_all((0..500).map(|number| {
+            let (admissions, order) = (&admissions, &order);
+            async move {
+                let admission = admissions.admit(&write(1)).await.unwrap();
+                order.lock().unwrap().push(number);
+                admission
+            }
+        }))
+        .await;
+        assert!(order.lock().unwrap().iter().copied().eq(0..500));
     }
 
     #[tokio::test]

@@ -98,7 +98,7 @@ impl<E: EventSourced> Effect<E> {
     }
 
     /// Stops the entity afterwards, once the commands that are already in its mailbox are dealt
-    /// with.
+    /// with. One whose events were rejected goes on instead.
     pub fn then_stop(mut self) -> Self {
         self.stop = true;
         self

@@ -67,14 +67,14 @@ impl Entities {
             let live = match started.await {
                 Ok(live) => live,
                 Err(error) => {
-                    self.forget(&persistence_id, &slot);
+                    self.give_back(&persistence_id, &slot);
                     return Err(error);
                 }
             };
-            if live.cell.is_message_type_of::<E::Command>() != Some(true) {
-                return Err(EntityError::OtherType { persistence_id });
-            }
             if live.cell.get_status() <= ActorStatus::Running {
+                if live.cell.is_message_type_of::<E::Command>() != Some(true) {
+                    return Err(EntityError::OtherType { persistence_id });
+                }
                 let actor = ActorRef::from(live.cell.clone());
                 return Ok(EntityRef::new(actor, persistence_id, live.recovered));
             }
@@ -84,17 +84,27 @@ impl Entities {
         }
     }
 
-    /// Lets every entity answer the commands that it accepted, then stops it. New entities are
-    /// refused from now on.
+    /// Lets every entity answer the commands that it accepted, then stops it; one that is about to
+    /// recover is waited for. New entities are refused from now on.
+    ///
+    /// # Cancel safety
+    /// New entities stay refused; call it again to wait for those that are live.
     pub async fn drain(&self) {
         self.inner.closed.store(true, Ordering::Release);
-        let cells: Vec<ActorCell> = self
+        let slots: Vec<Slot> = self
             .inner
             .live
             .iter()
-            .filter_map(|slot| slot.get().map(|live| live.cell.clone()))
+            .map(|slot| Arc::clone(slot.value()))
             .collect();
-        join_all(cells.iter().map(|cell| cell.drain_and_wait(None))).await;
+        join_all(slots.iter().map(|slot| async {
+            // Waits for whoever is filling the slot; whoever comes later finds the doors closed.
+            if let Ok(live) = slot.get_or_try_init(|| async { Err(()) }).await {
+                // An actor that has stopped already is what was asked for.
+                let _ = live.cell.drain_and_wait(None).await;
+            }
+        }))
+        .await;
         self.inner.live.clear();
     }
 
@@ -115,6 +125,15 @@ impl Entities {
         Arc::clone(&self.inner.live.entry(persistence_id.clone()).or_default())
     }
 
+    /// Forgets a slot that could not be filled, unless another caller is about to fill it: an actor
+    /// in a slot that is forgotten would get a twin.
+    fn give_back(&self, persistence_id: &PersistenceId, slot: &Slot) {
+        self.inner.live.remove_if(persistence_id, |_, current| {
+            // One is the map's and one the caller's; no more can be had while the map is locked.
+            Arc::ptr_eq(current, slot) && Arc::strong_count(slot) == 2
+        });
+    }
+
     fn forget(&self, persistence_id: &PersistenceId, slot: &Slot) {
         self.inner
             .live
@@ -125,7 +144,12 @@ impl Entities {
         &self,
         persistence_id: &PersistenceId,
     ) -> Result<Live, EntityError> {
-        let (tell, told) = oneshot::channel();
+        if self.inner.closed.load(Ordering::Acquire) {
+            return Err(EntityError::Draining {
+                persistence_id: persistence_id.clone(),
+            });
+        }
+        let (tell, mut told) = oneshot::channel();
         let birth = Birth {
             persistence_id: persistence_id.clone(),
             stores: self.inner.stores.clone(),
@@ -134,7 +158,9 @@ impl Entities {
         match Actor::spawn(None, EntityActor::<E>::new(), birth).await {
             Ok((actor, _)) => Ok(Live {
                 cell: actor.get_cell(),
-                recovered: told.await.unwrap_or_default(),
+                // Told before the actor started. To wait here would leave a live actor without a
+                // slot if the caller gave up at this point.
+                recovered: told.try_recv().unwrap_or_default(),
             }),
             Err(error) => Err(EntityError::from_spawn(persistence_id.clone(), error)),
         }

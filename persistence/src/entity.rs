@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorProcessingErr, ActorRef, Message, RpcReplyPort};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -194,12 +194,7 @@ impl<E: EventSourced> Actor for EntityActor<E> {
         entity: &mut Entity<E>,
     ) -> Result<(), ActorProcessingErr> {
         let effect = entity.state.handle(command);
-        let stop = effect.stop;
-        entity.perform(effect).await?;
-        if stop {
-            // Not `stop`: that would drop commands that were accepted.
-            myself.drain()?;
-        }
+        entity.perform(effect, &myself).await?;
         Ok(())
     }
 }
@@ -258,9 +253,16 @@ impl<E: EventSourced> Entity<E> {
 
     /// Stores the events of the effect, folds them in, and runs what comes after.
     ///
+    /// An entity that is to stop takes no command any more before it answers: whoever hears of it
+    /// and gets the entity again must get its next incarnation.
+    ///
     /// # Errors
     /// The state may no longer be what is stored: the actor must stop.
-    async fn perform(&mut self, effect: Effect<E>) -> Result<(), WriteError> {
+    async fn perform(
+        &mut self,
+        effect: Effect<E>,
+        myself: &ActorRef<E::Command>,
+    ) -> Result<(), WriteError> {
         if effect.unhandled {
             tracing::warn!(persistence_id = %self.persistence_id, "a command is not handled");
         }
@@ -271,8 +273,11 @@ impl<E: EventSourced> Entity<E> {
             };
             match stored {
                 Ok(last) => self.fold(effect.events, last),
-                Err(error) => return self.give_up(effect.callbacks, error),
+                Err(error) => return self.give_up(effect.callbacks, error, myself),
             }
+        }
+        if effect.stop {
+            refuse_commands(myself);
         }
         for callback in effect.callbacks {
             match callback {
@@ -333,7 +338,15 @@ impl<E: EventSourced> Entity<E> {
     }
 
     /// Tells the callers; the entity lives on only if nothing is stored and its state still holds.
-    fn give_up(&self, callbacks: Vec<Callback<E>>, error: WriteError) -> Result<(), WriteError> {
+    fn give_up(
+        &self,
+        callbacks: Vec<Callback<E>>,
+        error: WriteError,
+        myself: &ActorRef<E::Command>,
+    ) -> Result<(), WriteError> {
+        if !error.is_rejection() {
+            refuse_commands(myself);
+        }
         let answer = if error.is_rejection() {
             CommandError::Rejected(error.clone())
         } else {
@@ -350,6 +363,12 @@ impl<E: EventSourced> Entity<E> {
         }
         Err(error)
     }
+}
+
+/// Stops the actor once the commands in its mailbox are dealt with; unlike `stop`, which drops them.
+fn refuse_commands<C: Message>(actor: &ActorRef<C>) {
+    // An actor whose mailbox is closed already is what was asked for.
+    let _ = actor.drain();
 }
 
 fn encode<E: EventSourced>(

@@ -4,6 +4,7 @@ use std::io;
 use tokio_postgres::error::SqlState;
 
 use crate::Settings;
+use crate::said::said;
 
 /// Why no connection came about. Each message names the value that matters and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -11,13 +12,12 @@ use crate::Settings;
 pub enum ConnectError {
     /// Nobody answers: refused, no such socket, name not found, or no answer in time.
     #[error(
-        "no PostgreSQL server answers at {address} ({reason}); start it, or correct the address in DATABASE_URL"
+        "no PostgreSQL server answers at {address} ({said}); start it, or correct the address in DATABASE_URL",
+        said = said(.source)
     )]
     ServerNotThere {
         /// `host:port` or the path of the socket.
         address: String,
-        /// What the operating system said.
-        reason: String,
         /// The error of the attempt.
         source: tokio_postgres::Error,
     },
@@ -34,16 +34,15 @@ pub enum ConnectError {
     },
     /// The server did not let this user in.
     #[error(
-        "the server at {address} did not let user {user} in ({reason}); correct the user and password in DATABASE_URL, \
-         or the rule for this user in the server's pg_hba.conf"
+        "the server at {address} did not let user {user} in ({said}); correct the user and password in DATABASE_URL, \
+         or the rule for this user in the server's pg_hba.conf",
+        said = said(.source)
     )]
     WrongPassword {
         /// The user that was refused.
         user: String,
         /// `host:port` or the path of the socket.
         address: String,
-        /// What the server said.
-        reason: String,
         /// The error of the attempt.
         source: tokio_postgres::Error,
     },
@@ -61,50 +60,48 @@ pub enum ConnectError {
     },
     /// All connection slots of the server, the database or the user are taken.
     #[error(
-        "the server at {address} has no free connection ({reason}); raise its max_connections or the limit of the user \
-         or database, or use smaller pools"
+        "the server at {address} has no free connection ({said}); raise its max_connections or the limit of the user \
+         or database, or use smaller pools",
+        said = said(.source)
     )]
     TooManyConnections {
         /// `host:port` or the path of the socket.
         address: String,
-        /// What the server said.
-        reason: String,
         /// The error of the attempt.
         source: tokio_postgres::Error,
     },
     /// The server is starting or recovering.
     #[error(
-        "the server at {address} is not ready ({reason}); try again in a moment, and read its log if it stays so"
+        "the server at {address} is not ready ({said}); try again in a moment, and read its log if it stays so",
+        said = said(.source)
     )]
     StartingUp {
         /// `host:port` or the path of the socket.
         address: String,
-        /// What the server said.
-        reason: String,
         /// The error of the attempt.
         source: tokio_postgres::Error,
     },
     /// The server is being stopped.
-    #[error("the server at {address} is shutting down ({reason}); start it again, then try again")]
+    #[error(
+        "the server at {address} is shutting down ({said}); start it again, then try again",
+        said = said(.source)
+    )]
     ShuttingDown {
         /// `host:port` or the path of the socket.
         address: String,
-        /// What the server said.
-        reason: String,
         /// The error of the attempt.
         source: tokio_postgres::Error,
     },
     /// Anything else.
     #[error(
-        "cannot connect to {address} as {user} ({reason}); see the server's log and the settings in DATABASE_URL"
+        "cannot connect to {address} as {user} ({said}); see the server's log and the settings in DATABASE_URL",
+        said = said(.source)
     )]
     Other {
         /// `host:port` or the path of the socket.
         address: String,
         /// The user that was given.
         user: String,
-        /// What went wrong.
-        reason: String,
         /// The error of the attempt.
         source: tokio_postgres::Error,
     },
@@ -128,17 +125,11 @@ impl ConnectError {
         let address = settings.address();
         let user = settings.user().to_owned();
         let database = settings.database().to_owned();
-        let reason = innermost(&source);
         match kind(&source) {
-            Kind::NotThere => Self::ServerNotThere {
-                address,
-                reason,
-                source,
-            },
+            Kind::NotThere => Self::ServerNotThere { address, source },
             Kind::NotLetIn => Self::WrongPassword {
                 user,
                 address,
-                reason,
                 source,
             },
             Kind::NoDatabase => Self::NoSuchDatabase {
@@ -146,25 +137,12 @@ impl ConnectError {
                 address,
                 source,
             },
-            Kind::Full => Self::TooManyConnections {
-                address,
-                reason,
-                source,
-            },
-            Kind::Starting => Self::StartingUp {
-                address,
-                reason,
-                source,
-            },
-            Kind::Stopping => Self::ShuttingDown {
-                address,
-                reason,
-                source,
-            },
+            Kind::Full => Self::TooManyConnections { address, source },
+            Kind::Starting => Self::StartingUp { address, source },
+            Kind::Stopping => Self::ShuttingDown { address, source },
             Kind::Other => Self::Other {
                 address,
                 user,
-                reason,
                 source,
             },
         }
@@ -226,13 +204,5 @@ fn kind_of_refusal(db: &tokio_postgres::error::DbError) -> Kind {
         Kind::Stopping
     } else {
         Kind::Other
-    }
-}
-
-fn innermost(error: &tokio_postgres::Error) -> String {
-    match (error.as_db_error(), error.source()) {
-        (Some(db), _) => db.message().to_owned(),
-        (None, Some(cause)) => cause.to_string(),
-        (None, None) => error.to_string(),
     }
 }

@@ -3,6 +3,7 @@ use std::ops::{Deref, DerefMut};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 
+use crate::said::said;
 use crate::{ConnectError, Settings};
 
 /// What a connection is for.
@@ -51,9 +52,7 @@ async fn open(settings: &Settings, role: Role) -> Result<Connection, tokio_postg
     let address = settings.address();
     let driver = tokio::spawn(async move {
         if let Err(error) = socket.await {
-            let reason = error.as_db_error().map(ToString::to_string);
-            let reason = reason.unwrap_or_else(|| error.to_string());
-            tracing::warn!(%address, reason, "a connection to PostgreSQL ended");
+            tracing::warn!(%address, reason = said(&error), "a connection to PostgreSQL ended");
         }
     });
     let connection = Connection { client, driver };

@@ -18,6 +18,7 @@ mod connection;
 mod error_class;
 mod migration;
 mod pool;
+mod said;
 mod server;
 mod settings;
 mod sql_name;

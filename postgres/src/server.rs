@@ -222,8 +222,9 @@ impl PrivateServer {
             }
         };
         administrator.close().await;
-        created.map_err(|source| {
-            PrivateServerError::sql(format!("create the database {name}"), source)
+        created.map_err(|source| PrivateServerError::Sql {
+            what: format!("create the database {name}"),
+            source,
         })?;
         Ok(self.settings.with_database(name))
     }

@@ -28,7 +28,7 @@ pub enum InvalidSettings {
     )]
     Unreadable {
         /// What the parser stumbled over, without any part of the text.
-        reason: String,
+        reason: &'static str,
     },
     /// An option has a value that cannot be right.
     #[error(
@@ -189,14 +189,6 @@ impl fmt::Display for Settings {
     }
 }
 
-impl FromStr for Settings {
-    type Err = InvalidSettings;
-
-    fn from_str(text: &str) -> Result<Self, InvalidSettings> {
-        Self::parse(text)
-    }
-}
-
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const VANISHED_AFTER: Duration = Duration::from_secs(20);
 /// What tokio-postgres sets when nothing is given; it does not tell the two cases apart.
@@ -229,33 +221,12 @@ impl InvalidSettings {
                 option: option.trim_matches('`').to_owned(),
             };
         }
-        let unknown = reason
-            .strip_prefix("unknown option ")
-            .map(|it| it.trim_matches('`'));
-        let reason = match unknown {
-            Some(option) if LIBPQ_ONLY.contains(&option) => format!("the option {option} is not supported"),
-            Some(_) => "it has an option that PostgreSQL does not know, or a password with a blank that is not quoted".to_owned(),
-            None => "neither a URL nor key=value".to_owned(),
+        let reason = match reason.starts_with("unknown option ") {
+            true => {
+                "an option that is not supported here, or a password with a blank that is not quoted"
+            }
+            false => "neither a URL nor key=value",
         };
         Self::Unreadable { reason }
     }
 }
-
-/// Options that psql takes and this client does not; only these are safe to repeat in an error.
-const LIBPQ_ONLY: &[&str] = &[
-    "sslcert",
-    "sslkey",
-    "sslrootcert",
-    "sslcrl",
-    "sslcompression",
-    "sslpassword",
-    "passfile",
-    "service",
-    "client_encoding",
-    "fallback_application_name",
-    "gssencmode",
-    "krbsrvname",
-    "requirepeer",
-    "replication",
-    "schema",
-];

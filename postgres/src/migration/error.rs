@@ -2,6 +2,7 @@ use tokio_postgres::error::SqlState;
 
 use super::{Migration, SequenceError};
 use crate::ConnectError;
+use crate::said::said;
 
 /// Why the schema is not as this program needs it. Nothing of the step that failed is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -35,27 +36,25 @@ pub enum MigrateError {
     },
     /// The role lacks a privilege.
     #[error(
-        "the role may not {what} ({reason}); grant create on the schema and on the database to it, or let its owner migrate"
+        "the role may not {what} ({said}); grant create on the schema and on the database to it, or let its owner migrate",
+        said = said(.source)
     )]
     NotPermitted {
         /// What it tried to do.
         what: String,
-        /// What the server said.
-        reason: String,
         /// The error of the statement.
         source: tokio_postgres::Error,
     },
     /// A migration failed otherwise.
     #[error(
-        "migration {version} ({name}) failed ({reason}); nothing of it was stored: remove the cause and start again"
+        "migration {version} ({name}) failed ({said}); nothing of it was stored: remove the cause and start again",
+        said = said(.source)
     )]
     Failed {
         /// Its version; 0 is the table `annals_schema` itself.
         version: i32,
         /// Its name.
         name: &'static str,
-        /// What the server said.
-        reason: String,
         /// The error of the statement.
         source: tokio_postgres::Error,
     },
@@ -127,14 +126,10 @@ impl Task {
 
     pub(super) fn failed(self, source: tokio_postgres::Error) -> MigrateError {
         let Self { version, name } = self;
-        let reason = source
-            .as_db_error()
-            .map_or_else(|| source.to_string(), |it| it.message().to_owned());
         if source.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
             return MigrateError::Failed {
                 version,
                 name,
-                reason,
                 source,
             };
         }
@@ -142,10 +137,6 @@ impl Task {
             0 => format!("create the table {name}"),
             _ => format!("apply migration {version} ({name})"),
         };
-        MigrateError::NotPermitted {
-            what,
-            reason,
-            source,
-        }
+        MigrateError::NotPermitted { what, source }
     }
 }

@@ -1,6 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::said::said;
 use crate::{ConnectError, InvalidSettings};
 
 /// Why there is no private server.
@@ -95,12 +96,13 @@ pub enum PrivateServerError {
     #[error("the private server cannot be used: {0}")]
     Connect(#[from] ConnectError),
     /// A statement failed.
-    #[error("the private server did not {what} ({reason}); see the cause")]
+    #[error(
+        "the private server did not {what} ({said}); see the cause",
+        said = said(.source)
+    )]
     Sql {
         /// What was tried.
         what: String,
-        /// What the server said.
-        reason: String,
         /// The error of the statement.
         source: tokio_postgres::Error,
     },
@@ -120,16 +122,5 @@ impl PrivateServerError {
     pub(super) fn folder(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Folder { what, path, source }
-    }
-
-    pub(super) fn sql(what: String, source: tokio_postgres::Error) -> Self {
-        let reason = source
-            .as_db_error()
-            .map_or_else(|| source.to_string(), |it| it.message().to_owned());
-        Self::Sql {
-            what,
-            reason,
-            source,
-        }
     }
 }

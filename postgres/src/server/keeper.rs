@@ -31,7 +31,9 @@ pub(super) struct Orders<'a> {
 
 impl Keeper {
     pub(super) fn spawn(orders: &Orders<'_>) -> Result<Self, PrivateServerError> {
-        let Folders { room, data, log, .. } = orders.folders;
+        let Folders {
+            room, data, log, ..
+        } = orders.folders;
         let open = || File::options().create(true).append(true).open(log);
         let output = open().map_err(PrivateServerError::folder("write", log))?;
         let errors = output

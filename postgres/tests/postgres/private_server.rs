@@ -109,31 +109,32 @@ async fn dropping_it_stops_it() {
 
 #[tokio::test]
 async fn a_start_that_is_given_up_leaves_nothing() {
-    let before = rooms();
     let start = PrivateServer::builder()
         .durable(false)
         .settings([("work_mem", "11MB")])
         .start();
-    // Long enough to be in the middle of initdb, too short for a server.
-    assert!(
-        tokio::time::timeout(std::time::Duration::from_millis(150), start)
-            .await
-            .is_err()
-    );
-    let before = &before;
-    until("no keeper of that start is left", || async move {
-        let listing = Command::new("ps").args(["-eo", "args"]).output().unwrap();
-        !String::from_utf8_lossy(&listing.stdout).contains("work_mem=11MB") || rooms() == *before
+    let start = tokio::spawn(start);
+    let keeper = || async { keeper_with("work_mem=11MB").is_some() };
+    until("the keeper is there", keeper).await;
+    let room = keeper_with("work_mem=11MB").unwrap();
+    // In the middle of initdb.
+    start.abort();
+    assert!(start.await.unwrap_err().is_cancelled());
+    until("the keeper is gone", || async {
+        keeper_with("work_mem=11MB").is_none()
     })
     .await;
+    assert!(!room.exists());
 }
 
-fn rooms() -> usize {
-    fs::read_dir("/tmp")
-        .unwrap()
-        .flatten()
-        .filter(|it| it.file_name().to_string_lossy().starts_with("annals-"))
-        .count()
+/// The folder of the private server that has this among its arguments.
+fn keeper_with(argument: &str) -> Option<PathBuf> {
+    let listing = Command::new("ps").args(["-eo", "args"]).output().unwrap();
+    let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+    let line = listing.lines().find(|it| it.contains(argument))?;
+    line.split_whitespace()
+        .find(|it| it.starts_with("/tmp/annals-"))
+        .map(PathBuf::from)
 }
 
 #[tokio::test]

@@ -51,7 +51,8 @@ static SERVER: OnceCell<PrivateServer> = OnceCell::const_new();
 const TEMPLATE: &str = "annals_template";
 
 impl TestDatabase {
-    /// Creates it; the first call of a process takes about two seconds, later ones some 50 ms.
+    /// Creates it; the first call of a process takes about two seconds, later ones up to
+    /// half a second (PostgreSQL copies some 300 files).
     pub async fn create() -> Result<Self, TestDatabaseError> {
         if let Ok(url) = std::env::var("ANNALS_TEST_DATABASE_URL") {
             return Self::create_on(Settings::parse(&url)?).await;

@@ -16,7 +16,8 @@ pub use annals_persistence::{
     Tag, Tags, Timestamp, WriteError, WriteEvents, WriterId,
 };
 pub use annals_postgres::{
-    ConnectError, InvalidSettings, MigrateError, PrivateServer, PrivateServerError, Settings,
+    ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,
+    Settings, connect,
 };
 pub use ractor;
 

@@ -1,0 +1,57 @@
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use flights::Progress;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+/// Shows how far the load is: a bar on a terminal, a line every tenth elsewhere.
+pub(crate) struct Display {
+    bar: ProgressBar,
+    total: u64,
+    begin: Instant,
+    before: u64,
+    next_line: Option<u64>,
+}
+
+impl Display {
+    pub(crate) fn new(total: u64) -> Self {
+        let style = ProgressStyle::with_template(
+            "{bar:30} {human_pos} of {human_len} events  {per_sec}  {eta} left",
+        )
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self {
+            bar: ProgressBar::new(total).with_style(style),
+            total,
+            begin: Instant::now(),
+            before: 0,
+            next_line: (!std::io::stderr().is_terminal()).then_some(total / 10),
+        }
+    }
+
+    pub(crate) fn show(&mut self, progress: Progress) {
+        let now = progress.stored + progress.before;
+        if progress.before != self.before {
+            // What was there already says nothing about how fast events are stored.
+            self.bar.reset_elapsed();
+            self.bar.reset_eta();
+            self.before = progress.before;
+        }
+        self.bar.set_position(now);
+        if let Some(next) = self.next_line
+            && now >= next
+        {
+            let rate = progress.stored as f64 / self.begin.elapsed().as_secs_f64();
+            eprintln!(
+                "{} of {} events, {} events/s",
+                HumanCount(now),
+                HumanCount(self.total),
+                HumanCount(rate as u64)
+            );
+            self.next_line = Some(now + self.total / 10);
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,3 +1,0 @@
-//! Written next.
-
-fn main() {}

@@ -1,0 +1,1 @@
+//! The flights on a real PostgreSQL.

@@ -152,9 +152,9 @@ async fn wait_for_enter(opened: &Opened) -> Result<(), Box<dyn Error>> {
         Home::Kept(_) | Home::Yours(_) => "stop the server",
     };
     println!("\nPress Enter to {then}.");
-    let mut line = String::new();
+    let (mut line, mut stdin) = (String::new(), BufReader::new(tokio::io::stdin()));
     tokio::select! {
-        read = BufReader::new(tokio::io::stdin()).read_line(&mut line) => { read?; }
+        read = stdin.read_line(&mut line) => { read?; }
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())

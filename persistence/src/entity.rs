@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 use crate::effect::Callback;
 use crate::{
-    Effect, EventSourced, JournalRef, Metadata, NewEvent, PersistenceId, Recovery, RecoveryError,
-    Rejection, ReplayEvents, SaveSnapshot, SequenceNumber, SnapshotCriteria, SnapshotRef,
-    Timestamp, WriteError, WriteEvents, WriterId,
+    CodecError, Effect, EventSourced, JournalRef, Metadata, NewEvent, PersistenceId, Recovery,
+    RecoveryError, Rejection, ReplayEvents, SaveSnapshot, SequenceNumber, SnapshotCriteria,
+    SnapshotRef, Timestamp, WriteError, WriteEvents, WriterId,
 };
 
 /// Where a command's answer goes: a port of `ractor`, so that `call!` and its kin work. The caller
@@ -212,14 +212,25 @@ impl<E: EventSourced> Entity<E> {
         persistence_id: PersistenceId,
         stores: Stores,
     ) -> Result<(Self, Recovered), RecoveryError> {
-        let (snapshot, mut state) = newest_readable_snapshot::<E>(&persistence_id, &stores)
-            .await?
+        let found = newest_readable_snapshot::<E>(&persistence_id, &stores).await?;
+        let (snapshot, mut state) = found
+            .readable
             .unwrap_or_else(|| (SequenceNumber::ZERO, E::initial(&persistence_id)));
 
         let mut replay = stores
             .journal
             .replay(ReplayEvents::from(persistence_id.clone(), snapshot.next()))
             .await?;
+        if let Some((unreadable, source)) = found.unreadable
+            && replay.deleted_to > snapshot
+        {
+            return Err(RecoveryError::SnapshotUnreadable {
+                persistence_id,
+                snapshot: unreadable,
+                deleted_to: replay.deleted_to,
+                source,
+            });
+        }
         let mut recovery = Recovery::begin(
             persistence_id.clone(),
             snapshot,
@@ -304,7 +315,7 @@ impl<E: EventSourced> Entity<E> {
             Ok(events) => write.events = events,
             Err(reason) => return Err(WriteError::rejected(&write, reason)),
         }
-        match write.last() {
+        match self.sequence_number.plus(events.len()) {
             Some(last) => Ok((write, last)),
             None => Err(WriteError::rejected(&write, Rejection::SequenceNumbers)),
         }
@@ -387,27 +398,47 @@ fn encode<E: EventSourced>(
         .collect()
 }
 
+/// Where the snapshots of an entity lead.
+struct Snapshots<E> {
+    /// The newest one that can be read.
+    readable: Option<(SequenceNumber, E)>,
+    /// The newest one that cannot, if it is newer.
+    unreadable: Option<(SequenceNumber, CodecError)>,
+}
+
 /// The newest snapshot that can be read. One that cannot be is left where it is, for people to look
 /// at, and the one before it is tried.
 async fn newest_readable_snapshot<E: EventSourced>(
     persistence_id: &PersistenceId,
     stores: &Stores,
-) -> Result<Option<(SequenceNumber, E)>, RecoveryError> {
+) -> Result<Snapshots<E>, RecoveryError> {
+    let mut found = Snapshots {
+        readable: None,
+        unreadable: None,
+    };
     let mut criteria = SnapshotCriteria::latest();
     while let Some(snapshot) = stores.snapshots.load(persistence_id, criteria).await? {
         match E::decode_snapshot(&snapshot.payload) {
-            Ok(state) => return Ok(Some((snapshot.sequence_number, state))),
-            Err(error) => tracing::warn!(
-                %persistence_id,
-                sequence_number = %snapshot.sequence_number,
-                error = %error,
-                "a snapshot cannot be read, falling back to the one before it"
-            ),
+            Ok(state) => {
+                found.readable = Some((snapshot.sequence_number, state));
+                break;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    %persistence_id,
+                    sequence_number = %snapshot.sequence_number,
+                    error = %error,
+                    "a snapshot cannot be read, falling back to the one before it"
+                );
+                found
+                    .unreadable
+                    .get_or_insert((snapshot.sequence_number, error));
+            }
         }
         if snapshot.sequence_number == SequenceNumber::ZERO {
             break;
         }
         criteria = criteria.up_to(snapshot.sequence_number.previous());
     }
-    Ok(None)
+    Ok(found)
 }

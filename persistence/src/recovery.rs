@@ -104,6 +104,20 @@ pub enum RecoveryError {
         /// The last event of the journal.
         highest: SequenceNumber,
     },
+    /// A snapshot cannot be read, and events that are in it were deleted.
+    #[error(
+        "the snapshot of {persistence_id} at event {snapshot} cannot be read, and the events up to {deleted_to} were deleted,          so that nothing older leads to the state; read the old form of the snapshot too (override `decode_snapshot`),          or delete the snapshot to begin without those events on purpose"
+    )]
+    SnapshotUnreadable {
+        /// Whose history.
+        persistence_id: PersistenceId,
+        /// The last event in the newest snapshot that cannot be read.
+        snapshot: SequenceNumber,
+        /// The last deleted event.
+        deleted_to: SequenceNumber,
+        /// What the codec says.
+        source: CodecError,
+    },
     /// An event is there and cannot be understood.
     #[error("event {sequence_number} of {persistence_id} cannot be decoded; see the cause")]
     Decode {

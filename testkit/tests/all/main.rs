@@ -1,3 +1,5 @@
 //! The suites on the stores in memory, proof that they bite, and entities over those stores.
 
+mod broken_journals;
+mod entities;
 mod memory;

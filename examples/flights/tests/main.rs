@@ -1,1 +1,6 @@
-//! The flights on a real PostgreSQL.
+//! The flights on a real PostgreSQL: whole, killed, and with the server gone in between.
+
+mod checks;
+mod command_line;
+mod disturbed;
+mod undisturbed;

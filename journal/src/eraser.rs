@@ -4,30 +4,25 @@ use annals_persistence::{DeleteError, DeleteEvents, SharedError};
 use annals_postgres::Pool;
 use ractor::RpcReplyPort;
 
-/// Deletes events as the JVM plugin does when it deletes physically: the last one stays as a
-/// tombstone (`deleted`), so that the highest sequence number and the place up to which events were
-/// deleted survive, for either side.
+/// Deletes events as the JVM plugin does by default: logically. The rows stay, marked, so that the
+/// highest sequence number survives and no number can be taken twice: a writer that is behind, and
+/// would write where others have deleted, gets its conflict.
 #[derive(Clone, Debug)]
 pub(crate) struct Eraser {
     pool: Pool,
 }
 
-/// All three parts are served by the primary key.
+/// Served by the primary key.
 const ERASE: &str = "\
-with mark as ( \
-  select max(sequence_number) as last from journal where persistence_id = $1 and sequence_number <= $2 \
-), tombstone as ( \
-  update journal set deleted = true from mark \
-  where persistence_id = $1 and sequence_number = mark.last and not deleted \
-) \
-delete from journal using mark where persistence_id = $1 and sequence_number < mark.last";
+update journal set deleted = true \
+where persistence_id = $1 and sequence_number <= $2 and not deleted";
 
 impl Eraser {
     pub(crate) const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
-    /// Beside the journal's loop; the reply port is told when the rows are gone.
+    /// Beside the journal's loop; the reply port is told when they are marked.
     pub(crate) fn serve(&self, delete: DeleteEvents, reply: RpcReplyPort<Result<(), DeleteError>>) {
         let eraser = self.clone();
         tokio::spawn(async move {

@@ -290,9 +290,10 @@ const VISIBLE: &str = "select ordering from journal where ordering > $1 order by
 const TOP: &str = "select coalesce(max(ordering), 0) from journal";
 
 /// Everybody who may have drawn an ordering and not ended: an insert takes this lock first.
-/// A prepared transaction has no process, but keeps its lock.
+/// A transaction that is prepared keeps its lock and its name, but loses its process: the process
+/// must not be part of the name, or it would seem to have ended.
 const HOLDERS: &str = "\
-select virtualtransaction || coalesce(' of process ' || pid, '') from pg_locks \
+select virtualtransaction from pg_locks \
 where locktype = 'relation' and mode = 'RowExclusiveLock' and granted \
   and relation = 'journal'::regclass \
   and database = (select oid from pg_database where datname = current_database())";
@@ -358,7 +359,8 @@ impl Stuck {
                         waited = ?since.elapsed(),
                         ?holders,
                         "readers wait for a transaction that wrote to the journal and has not ended; \
-                         see pg_stat_activity, or pg_prepared_xacts"
+                         find its pid by virtualtransaction in pg_locks, or see pg_prepared_xacts \
+                         where it has none"
                     );
                 }
             }

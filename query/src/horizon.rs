@@ -77,6 +77,12 @@ impl<H: Clone + Eq + Hash> Horizon<H> {
         }
     }
 
+    /// Forgets whom it waits for, because names mean nothing to a server that was started anew. The
+    /// gap is still there and will be seen again.
+    pub(crate) fn forget_holders(&mut self) {
+        self.fence = None;
+    }
+
     /// Whether the holders must be asked although nothing lies beyond a gap.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.fence.is_some()
@@ -128,6 +134,17 @@ mod tests {
         horizon.hold(beyond, &holders(&["a"]));
         assert_eq!(horizon.see([1, 2]), None);
         assert_eq!(horizon.settled(), 2);
+    }
+
+    #[test]
+    fn holders_that_were_forgotten_are_asked_for_again() {
+        let mut horizon = Horizon::new();
+        let beyond = horizon.see([1, 3]);
+        horizon.hold(beyond, &holders(&["3/7"]));
+        horizon.forget_holders();
+        let beyond = horizon.see([3]);
+        horizon.hold(beyond, &holders(&["-1/751"]));
+        assert_eq!(horizon.settled(), 1, "the same transaction by another name");
     }
 
     #[derive(Clone, Debug)]

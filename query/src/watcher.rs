@@ -162,6 +162,7 @@ impl Watcher {
                 }
                 Err(error) => {
                     eyes = None;
+                    self.horizon.forget_holders();
                     self.fail(&(Arc::new(error) as SharedError));
                     tokio::time::sleep(LONGEST).await;
                 }

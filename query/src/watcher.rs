@@ -250,15 +250,18 @@ impl Watcher {
         }
     }
 
+    /// Tells all who wait. Followers stay: one that is busy with what it has may not notice, and
+    /// must be served once the journal is back.
     fn fail(&mut self, error: &SharedError) {
-        tracing::warn!(error = %error, "the journal cannot be followed");
+        if self.latest.borrow().failure.is_none() {
+            tracing::warn!(error = %error, "the journal cannot be followed");
+        }
         for waiting in self.waiting.drain(..) {
             // A reader that is gone needs no answer.
             let _ = waiting.tell.send(Err(Arc::clone(error)));
         }
         self.latest
             .send_modify(|latest| latest.failure = Some(Arc::clone(error)));
-        self.followers.clear();
     }
 }
 

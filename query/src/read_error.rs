@@ -16,6 +16,10 @@ pub(crate) enum ReadError {
     Query(#[from] tokio_postgres::Error),
     #[error(transparent)]
     Malformed(#[from] MalformedRow),
+    #[error(
+        "the server at {address} is a standby, where nobody can see who writes to the journal; connect to the primary"
+    )]
+    Standby { address: String },
     /// The horizon cannot be found; every reader shares the cause.
     #[error("the horizon cannot be found")]
     Horizon(#[source] SharedError),

@@ -305,6 +305,13 @@ where locktype = 'relation' and mode = 'RowExclusiveLock' and granted \
 impl Eyes {
     async fn open(settings: &Settings) -> Result<Self, ReadError> {
         let connection = connect_as(settings, Role::Reader).await?;
+        // Transactions of the primary hold no locks on a standby: every gap would seem settled.
+        let standby = connection.query_one("select pg_is_in_recovery()", &[]);
+        if standby.await?.try_get(0)? {
+            return Err(ReadError::Standby {
+                address: settings.address(),
+            });
+        }
         Ok(Self {
             visible: connection.prepare(VISIBLE).await?,
             top: connection.prepare(TOP).await?,

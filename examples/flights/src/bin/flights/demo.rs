@@ -56,6 +56,7 @@ pub(crate) async fn run(home: Home) -> Result<ExitCode, Box<dyn Error>> {
     );
     show::print_log_book(SHOWN, &annals.entity::<LogBook<Aircraft>>(SHOWN).await?).await?;
     annals.shutdown().await;
+    drop(annals);
 
     look_around(&opened);
     wait_for_enter(&opened).await?;

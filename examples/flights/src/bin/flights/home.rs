@@ -100,14 +100,16 @@ impl Opened {
 
     /// Stops the server, if it is ours, and removes data that was not to be kept.
     pub(crate) async fn clean_up(self) -> Result<(), HomeError> {
-        let (home, ours) = (self.home.clone(), self.is_ours());
-        self.close().await?;
-        if let Home::Temporary(folder) = home
-            && ours
-        {
-            fs::remove_dir_all(&folder).map_err(|source| HomeError::Folder { folder, source })?;
-        }
-        Ok(())
+        let Home::Temporary(folder) = self.home.clone() else {
+            return self.close().await;
+        };
+        let Some(server) = self.server else {
+            return Ok(());
+        };
+        // What is removed next need not be written out first.
+        server.stop_immediately().await?;
+        server.stop().await?;
+        fs::remove_dir_all(&folder).map_err(|source| HomeError::Folder { folder, source })
     }
 }
 

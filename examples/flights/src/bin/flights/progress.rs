@@ -1,8 +1,9 @@
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Instant;
 
 use flights::Progress;
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 /// Shows how far the load is: a bar on a terminal, a line every tenth elsewhere.
 pub(crate) struct Display {
@@ -16,9 +17,13 @@ pub(crate) struct Display {
 impl Display {
     pub(crate) fn new(total: u64) -> Self {
         let style = ProgressStyle::with_template(
-            "{bar:30} {human_pos} of {human_len} events  {per_sec}  {eta} left",
+            "{bar:30} {human_pos} of {human_len} events  {rate} events/s  {eta} left",
         )
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, line: &mut dyn Write| {
+            // A line that cannot be drawn is drawn a moment later.
+            let _ = write!(line, "{}", HumanCount(state.per_sec() as u64));
+        });
         Self {
             bar: ProgressBar::new(total).with_style(style),
             total,
@@ -39,6 +44,7 @@ impl Display {
         self.bar.set_position(now);
         if let Some(next) = self.next_line
             && now >= next
+            && next < self.total - self.total / 20
         {
             let rate = progress.stored as f64 / self.begin.elapsed().as_secs_f64();
             eprintln!(

@@ -1,8 +1,9 @@
-use annals_persistence::{EventBatch, EventEnvelope, PersistenceId, SequenceNumber, Tail};
+use annals_persistence::{EventEnvelope, PersistenceId, SequenceNumber, Tail};
 use annals_postgres::Pool;
 use annals_rows::{EVENT_COLUMNS, event_of_row};
-use tokio::sync::mpsc;
+use tokio_postgres::Row;
 
+use crate::delivery::{Sink, deliver, serve};
 use crate::read_error::ReadError;
 use crate::watcher::HorizonRef;
 
@@ -14,53 +15,49 @@ pub(crate) struct ByPersistenceId {
     pub(crate) persistence_id: PersistenceId,
     pub(crate) to: SequenceNumber,
     pub(crate) tail: Tail,
-    pub(crate) sink: mpsc::Sender<EventBatch>,
+    pub(crate) sink: Sink<EventEnvelope>,
 }
 
 const PAGE: i64 = 1000;
 
 impl ByPersistenceId {
     pub(crate) async fn run(self, from: SequenceNumber) {
-        if let Err(error) = self.read(from).await {
-            // A reader that is gone needs no error.
-            let _ = self.sink.send(Err(error.into())).await;
-        }
+        serve(&self.sink, self.read(from.get())).await;
     }
 
-    async fn read(&self, mut from: SequenceNumber) -> Result<(), ReadError> {
+    async fn read(&self, mut from: i64) -> Result<(), ReadError> {
         let mut following = match self.tail {
             Tail::Live => Some((self.horizon.follow()?, self.horizon.settle().await?)),
             Tail::Current => None,
         };
+        let to = self.to.get();
         loop {
-            while from <= self.to {
-                let events = self.page(from).await?;
-                let Some(last) = events.last().map(|event| event.sequence_number) else {
+            while from <= to {
+                let rows = self.page(from).await?;
+                let Some(last) = rows.last() else {
                     break;
                 };
-                let full = events.len() as i64 == PAGE;
-                if self.sink.send(Ok(events)).await.is_err() || last == SequenceNumber::MAX {
+                let last: i64 = last.try_get("sequence_number")?;
+                let event = |row: &Row| event_of_row(row, Some(&self.persistence_id));
+                if !deliver(&self.sink, &rows, event).await? || last == i64::MAX {
                     return Ok(());
                 }
-                from = last.next();
-                if !full {
+                from = last + 1;
+                if (rows.len() as i64) < PAGE {
                     break;
                 }
             }
             let Some((following, seen)) = &mut following else {
                 return Ok(());
             };
-            if from > self.to {
+            if from > to {
                 return Ok(());
             }
-            tokio::select! {
-                beyond = following.beyond(*seen) => *seen = beyond?,
-                () = self.sink.closed() => return Ok(()),
-            }
+            *seen = following.beyond(*seen).await?;
         }
     }
 
-    async fn page(&self, from: SequenceNumber) -> Result<Vec<EventEnvelope>, ReadError> {
+    async fn page(&self, from: i64) -> Result<Vec<Row>, ReadError> {
         let reader = self.pool.get().await?;
         // Served by the primary key, in its order.
         let page = reader
@@ -71,15 +68,8 @@ impl ByPersistenceId {
             ))
             .await?;
         let persistence_id = self.persistence_id.as_str();
-        let rows = reader
-            .query(
-                &page,
-                &[&persistence_id, &from.get(), &self.to.get(), &PAGE],
-            )
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| event_of_row(row, Some(&self.persistence_id)))
-            .collect::<Result<_, _>>()?)
+        Ok(reader
+            .query(&page, &[&persistence_id, &from, &self.to.get(), &PAGE])
+            .await?)
     }
 }

@@ -1,8 +1,8 @@
-use annals_persistence::{EventBatch, Offset, Tag, Tail};
+use annals_persistence::{EventEnvelope, Offset, Tag, Tail};
 use annals_postgres::Pool;
 use annals_rows::{EVENT_COLUMNS, event_of_row};
-use tokio::sync::mpsc;
 
+use crate::delivery::{Sink, deliver, serve};
 use crate::read_error::ReadError;
 use crate::tags::TagNumbers;
 use crate::watcher::HorizonRef;
@@ -18,7 +18,7 @@ pub(crate) struct ByTag {
     pub(crate) tags: TagNumbers,
     pub(crate) tag: Tag,
     pub(crate) tail: Tail,
-    pub(crate) sink: mpsc::Sender<EventBatch>,
+    pub(crate) sink: Sink<EventEnvelope>,
 }
 
 /// Offsets of one pass: eight bytes each.
@@ -35,10 +35,7 @@ order by ordering limit $4";
 
 impl ByTag {
     pub(crate) async fn run(self, after: Offset) {
-        if let Err(error) = self.read(after.get()).await {
-            // A reader that is gone needs no error.
-            let _ = self.sink.send(Err(error.into())).await;
-        }
+        serve(&self.sink, self.read(after.get())).await;
     }
 
     async fn read(&self, mut after: i64) -> Result<(), ReadError> {
@@ -63,10 +60,7 @@ impl ByTag {
                 };
             };
             after = after.max(settled);
-            tokio::select! {
-                beyond = following.beyond(after) => settled = beyond?,
-                () = self.sink.closed() => return Ok(()),
-            }
+            settled = following.beyond(after).await?;
         }
     }
 
@@ -111,10 +105,6 @@ impl ByTag {
                 .await?;
             reader.query(&fetch, &[&offsets]).await?
         };
-        let events = rows
-            .iter()
-            .map(|row| event_of_row(row, None))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(self.sink.send(Ok(events)).await.is_ok())
+        deliver(&self.sink, &rows, |row| event_of_row(row, None)).await
     }
 }

@@ -8,6 +8,7 @@
 mod actor;
 mod by_persistence_id;
 mod by_tag;
+mod delivery;
 mod horizon;
 mod persistence_ids;
 mod queries;

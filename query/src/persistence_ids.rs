@@ -1,9 +1,9 @@
-use annals_persistence::{Offset, PersistenceId, QueryError, Tail};
+use annals_persistence::{Offset, PersistenceId, Tail};
 use annals_postgres::Pool;
 use annals_rows::MalformedRow;
-use tokio::sync::mpsc;
 use tokio_postgres::Row;
 
+use crate::delivery::{Sink, deliver, serve};
 use crate::read_error::ReadError;
 use crate::watcher::HorizonRef;
 
@@ -13,7 +13,7 @@ pub(crate) struct PersistenceIds {
     pub(crate) pool: Pool,
     pub(crate) horizon: HorizonRef,
     pub(crate) tail: Tail,
-    pub(crate) sink: mpsc::Sender<Result<Vec<PersistenceId>, QueryError>>,
+    pub(crate) sink: Sink<PersistenceId>,
 }
 
 const PAGE: i64 = 1000;
@@ -39,10 +39,7 @@ where ordering > $1 and ordering <= $2 and sequence_number = 1 order by ordering
 
 impl PersistenceIds {
     pub(crate) async fn run(self) {
-        if let Err(error) = self.read().await {
-            // A reader that is gone needs no error.
-            let _ = self.sink.send(Err(error.into())).await;
-        }
+        serve(&self.sink, self.read()).await;
     }
 
     async fn read(&self) -> Result<(), ReadError> {
@@ -55,17 +52,14 @@ impl PersistenceIds {
             return Ok(());
         }
         while let Some(following) = &mut following {
-            let settled = tokio::select! {
-                beyond = following.beyond(after) => beyond?,
-                () = self.sink.closed() => return Ok(()),
-            };
+            let settled = following.beyond(after).await?;
             while after < settled {
                 let rows = self.new_ones(after, settled).await?;
                 after = match rows.last() {
                     Some(last) if rows.len() as i64 == PAGE => last.try_get(0)?,
                     _ => settled,
                 };
-                if !self.deliver(&rows).await? {
+                if !deliver(&self.sink, &rows, id).await? {
                     return Ok(());
                 }
             }
@@ -92,7 +86,7 @@ impl PersistenceIds {
                 after = last.try_get(1)?;
             }
             rows.retain(|row| !row.get::<_, bool>(2));
-            if !self.deliver(&rows).await? {
+            if !deliver(&self.sink, &rows, id).await? {
                 return Ok(false);
             }
             if !full {
@@ -105,14 +99,6 @@ impl PersistenceIds {
         let reader = self.pool.get().await?;
         let new = reader.prepared(NEW).await?;
         Ok(reader.query(&new, &[&after, &settled, &PAGE]).await?)
-    }
-
-    async fn deliver(&self, rows: &[Row]) -> Result<bool, ReadError> {
-        if rows.is_empty() {
-            return Ok(!self.sink.is_closed());
-        }
-        let ids = rows.iter().map(id).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.sink.send(Ok(ids)).await.is_ok())
     }
 }
 

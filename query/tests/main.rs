@@ -1,1 +1,12 @@
 //! Queries on a real PostgreSQL.
+
+mod by_persistence_id;
+mod by_tag;
+mod dice;
+mod failure;
+mod foreign;
+mod horizon;
+mod persistence_ids;
+mod store;
+mod streams;
+mod twelve_writers;

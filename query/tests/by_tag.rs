@@ -1,0 +1,348 @@
+//! Events that carry a tag, by offset.
+
+use std::collections::HashSet;
+
+use annals_journal::{Journal, JournalSettings};
+use annals_persistence::{
+    NewEvent, Offset, Payload, PersistenceId, QueryError, SequenceNumber, Tags, WriteEvents,
+    WriterId,
+};
+use annals_postgres::Pool;
+use annals_query::Queries;
+
+use crate::store::{METADATA, Store};
+use crate::streams::{
+    all, all_offsets, is_waiting, next, offsets, take_offsets, until, until_error,
+};
+
+#[tokio::test]
+async fn resumes_behind_every_offset() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let tag = writer.tag("any").await;
+    store
+        .fill(&format!(
+            "select 'one', n, case when n % 3 > 0 then array[{tag}] end from generate_series(1, 30) n"
+        ))
+        .await;
+    let tagged = store.orderings("tags is not null").await;
+    assert_eq!(tagged.len(), 20);
+    for after in 0..=31 {
+        let expected: Vec<i64> = tagged.iter().copied().filter(|it| *it > after).collect();
+        let after = Offset::new(after);
+        let current = store.queries.current_events_by_tag("any", after);
+        assert_eq!(
+            all_offsets(current).await,
+            expected,
+            "current behind {after}"
+        );
+        let mut live = store.queries.events_by_tag("any", after);
+        let found = take_offsets(&mut live, expected.len()).await;
+        assert_eq!(found, expected, "live behind {after}");
+        assert!(is_waiting(&mut live));
+    }
+}
+
+#[tokio::test]
+async fn goes_on_live_with_what_the_journal_of_the_process_stores() {
+    let store = Store::open().await;
+    let pool = Pool::new(store.settings.clone(), 2);
+    let journal = Journal::start(&store.settings, pool.clone(), JournalSettings::default())
+        .await
+        .unwrap();
+    let queries = Queries::start(&store.settings, pool, journal.commits())
+        .await
+        .unwrap();
+    let persistence_id = PersistenceId::of("Account", "1").unwrap();
+    let writer = WriterId::random();
+    let mut live = queries.events_by_tag("vip", Offset::start());
+    for number in 1..=100_u32 {
+        let mut event = NewEvent::from(Payload::text(format!("event {number}")));
+        event.tags = Tags::of(["vip"]).unwrap();
+        journal
+            .journal()
+            .write(WriteEvents::new(
+                persistence_id.clone(),
+                SequenceNumber::from(number),
+                writer,
+                vec![event],
+            ))
+            .await
+            .unwrap();
+        let event = next(&mut live).await;
+        assert_eq!(event.persistence_id, persistence_id);
+        assert_eq!(event.sequence_number, SequenceNumber::from(number));
+        assert_eq!(event.payload, Payload::text(format!("event {number}")));
+        assert_eq!(event.writer, writer.to_string());
+    }
+    journal.journal().drain().await;
+}
+
+#[tokio::test]
+async fn matches_the_whole_tag_only() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let tags = ["sharded-1", "sharded-10", "sharded-100", "Sharded-1"];
+    for (number, tag) in (1..).zip(tags) {
+        let tag = writer.tag(tag).await;
+        assert_eq!(writer.append("one", number, &[tag]).await.get(), number);
+    }
+    for (number, tag) in (1..).zip(tags) {
+        let found = store.queries.current_events_by_tag(tag, Offset::start());
+        assert_eq!(all_offsets(found).await, [number], "{tag}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_nobody_used_is_named() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let other = writer.tag("carrier:UA").await;
+    writer.append("one", 1, &[other]).await;
+
+    let current = store
+        .queries
+        .current_events_by_tag("carier:UA", Offset::start());
+    let (events, error) = until_error(current).await;
+    assert!(events.is_empty());
+    assert!(
+        matches!(&error, QueryError::UnknownTag { tag } if tag == "carier:UA"),
+        "{error:?}"
+    );
+
+    let (_, error) = until_error(store.queries.current_events_by_tag("", Offset::start())).await;
+    assert!(matches!(error, QueryError::InvalidTag(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_tag_that_nobody_used_yet_is_waited_for() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let mut live = store.queries.events_by_tag("later", Offset::start());
+    let mut known = store.queries.events_by_tag("known", Offset::start());
+    let tag = writer.tag("known").await;
+    writer.append("one", 1, &[tag]).await;
+    assert_eq!(take_offsets(&mut known, 1).await, [1]);
+    assert!(is_waiting(&mut live));
+
+    let tag = writer.tag("later").await;
+    writer.append("one", 2, &[tag]).await;
+    assert_eq!(take_offsets(&mut live, 1).await, [2]);
+}
+
+#[tokio::test]
+async fn rare_common_and_skewed_tags_are_complete_and_in_order() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let (common, rare) = (writer.tag("common").await, writer.tag("rare").await);
+    let (early, late) = (writer.tag("early").await, writer.tag("late").await);
+    store
+        .fill(&format!(
+            "select 'entity-' || n % 97, n / 97 + 1, array[{common}] \
+                 || case when n % 4001 = 0 then array[{rare}] else array[]::int[] end \
+                 || case when n < 3000 then array[{early}] else array[]::int[] end \
+                 || case when n > 28500 then array[{late}] else array[]::int[] end \
+             from generate_series(1, 30000) n"
+        ))
+        .await;
+    for analyzed in [false, true] {
+        if analyzed {
+            writer.run("analyze journal").await;
+        }
+        for (name, tag, count) in [
+            ("common", common, 30_000),
+            ("rare", rare, 7),
+            ("early", early, 2999),
+            ("late", late, 1500),
+        ] {
+            let expected = store.orderings(&format!("{tag} = any(tags)")).await;
+            assert_eq!(expected.len(), count);
+            let found = store.queries.current_events_by_tag(name, Offset::start());
+            assert_eq!(
+                all_offsets(found).await,
+                expected,
+                "{name}, analyzed: {analyzed}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn goes_on_from_page_to_page() {
+    let store = Store::open().await;
+    let tag = store.writer().await.tag("any").await;
+    // One pass finds 50,000 offsets.
+    store
+        .fill(&format!(
+            "select 'one', n, array[{tag}] from generate_series(1, 50000) n"
+        ))
+        .await;
+    let current = || store.queries.current_events_by_tag("any", Offset::start());
+    assert_eq!(all_offsets(current()).await, store.orderings("true").await);
+
+    store
+        .fill(&format!(
+            "select 'one', n, array[{tag}] from generate_series(50001, 52500) n"
+        ))
+        .await;
+    let expected = store.orderings("true").await;
+    assert_eq!(expected.len(), 52_500);
+    assert_eq!(all_offsets(current()).await, expected);
+    let mut live = store.queries.events_by_tag("any", Offset::start());
+    assert_eq!(take_offsets(&mut live, 52_500).await, expected);
+}
+
+#[tokio::test]
+async fn events_without_tags_and_deleted_ones_are_left_out() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let tag = writer.tag("any").await;
+    store
+        .fill(&format!(
+            "select 'one', n, case n % 3 when 0 then null when 1 then array[]::int[] else array[{tag}] end \
+             from generate_series(1, 12) n"
+        ))
+        .await;
+    writer
+        .run("update journal set deleted = true where ordering = 5")
+        .await;
+    let current = store.queries.current_events_by_tag("any", Offset::start());
+    assert_eq!(all_offsets(current).await, [2, 8, 11]);
+    let mut live = store.queries.events_by_tag("any", Offset::start());
+    assert_eq!(take_offsets(&mut live, 3).await, [2, 8, 11]);
+    assert!(is_waiting(&mut live));
+}
+
+#[tokio::test]
+async fn a_malformed_row_is_named_behind_the_events_before_it() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let tag = writer.tag("any").await;
+    store
+        .fill(&format!(
+            "select 'one', n, array[{tag}] from generate_series(1, 9) n"
+        ))
+        .await;
+    writer
+        .run("update journal set metadata = '{}' where ordering = 5")
+        .await;
+    for stream in [
+        store.queries.current_events_by_tag("any", Offset::start()),
+        store.queries.events_by_tag("any", Offset::start()),
+    ] {
+        let (events, error) = until_error(stream).await;
+        assert_eq!(offsets(&events), [1, 2, 3, 4]);
+        assert!(
+            matches!(&error, QueryError::MalformedRow { offset, .. } if offset.get() == 5),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("where ordering = 5"), "{error}");
+    }
+    // A reader can pass over it, and lacks nothing else.
+    let behind = store.queries.current_events_by_tag("any", Offset::new(5));
+    assert_eq!(all_offsets(behind).await, [6, 7, 8, 9]);
+    writer
+        .run(&format!(
+            "update journal set metadata = '{METADATA}' where ordering = 5"
+        ))
+        .await;
+    let mended = store.queries.current_events_by_tag("any", Offset::start());
+    assert_eq!(all_offsets(mended).await.len(), 9);
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_holds_up_nobody_else() {
+    // One connection, which the idle reader must not keep.
+    let store = Store::with_readers(1).await;
+    let tag = store.writer().await.tag("any").await;
+    store
+        .fill(&format!(
+            "select 'one', n, array[{tag}] from generate_series(1, 10000) n"
+        ))
+        .await;
+    let mut idle = store.queries.events_by_tag("any", Offset::start());
+    assert_eq!(take_offsets(&mut idle, 1).await, [1]);
+
+    let busy = all_offsets(store.queries.current_events_by_tag("any", Offset::start())).await;
+    assert_eq!(busy, (1..=10_000).collect::<Vec<_>>());
+    let rest = take_offsets(&mut idle, 9999).await;
+    assert_eq!(rest, (2..=10_000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn dropping_the_stream_ends_the_query_on_the_server() {
+    let store = Store::with_readers(1).await;
+    let writer = store.writer().await;
+    let tag = writer.tag("any").await;
+    writer.append("one", 1, &[tag]).await;
+    let observer = store.writer().await;
+    writer
+        .run("begin; lock table tags in access exclusive mode")
+        .await;
+    let waiting = async || -> bool {
+        observer
+            .one(
+                "select exists (select from pg_stat_activity \
+                 where datname = current_database() and wait_event_type = 'Lock')",
+                &[],
+            )
+            .await
+    };
+    for stream in [
+        store.queries.current_events_by_tag("any", Offset::start()),
+        store.queries.events_by_tag("any", Offset::start()),
+    ] {
+        until("the query waits for the lock", waiting).await;
+        drop(stream);
+        until("the query is cancelled", async || !waiting().await).await;
+    }
+    writer.run("commit").await;
+    let current = store.queries.current_events_by_tag("any", Offset::start());
+    assert_eq!(all_offsets(current).await, [1]);
+}
+
+#[tokio::test]
+async fn nobody_looks_for_more_once_the_last_live_reader_is_gone() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let tag = writer.tag("any").await;
+    writer.append("one", 1, &[tag]).await;
+    let mut readers = Vec::new();
+    for _ in 0..10 {
+        let mut live = store.queries.events_by_tag("any", Offset::start());
+        assert_eq!(take_offsets(&mut live, 1).await, [1]);
+        readers.push(live);
+    }
+    drop(readers);
+    let observer = store.writer().await;
+    // Looks are at most 100 ms apart, so a pause of 400 ms is an end.
+    until("an end of the looks", async || {
+        observer
+            .one(
+                "select coalesce(bool_and(state = 'idle'), true) \
+                     and coalesce(max(query_start), '-infinity') < clock_timestamp() - interval '400 ms' \
+                 from pg_stat_activity \
+                 where datname = current_database() and query like '%from journal%' \
+                   and pid <> pg_backend_pid()",
+                &[],
+            )
+            .await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_readers_at_once_share_few_connections() {
+    let store = Store::with_readers(2).await;
+    let tag = store.writer().await.tag("any").await;
+    store
+        .fill(&format!(
+            "select 'entity-' || n % 7, n / 7 + 1, array[{tag}] from generate_series(1, 3000) n"
+        ))
+        .await;
+    let reads = (0..20).map(|_| all(store.queries.current_events_by_tag("any", Offset::start())));
+    let reads = futures::future::join_all(reads).await;
+    let distinct: HashSet<Vec<i64>> = reads.iter().map(|events| offsets(events)).collect();
+    assert_eq!(distinct.len(), 1, "all see the same");
+    assert_eq!(reads[0].len(), 3000);
+}

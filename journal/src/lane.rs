@@ -181,9 +181,12 @@ impl Lane {
                     }
                 }
                 ErrorClass::Retryable if retries < RETRIES => retries += 1,
-                ErrorClass::Duplicate { .. } | ErrorClass::Refused | ErrorClass::Other => {
+                ErrorClass::Duplicate { .. } | ErrorClass::Refused => {
                     return Verdict::Guilty(error);
                 }
+                ErrorClass::Other if !sent => return Verdict::Guilty(error),
+                // This try stored nothing, but nobody knows what an earlier one did.
+                _ if sent => return Verdict::Unknown(Arc::new(error)),
                 _ => return Verdict::Unavailable(Arc::new(error)),
             }
         }

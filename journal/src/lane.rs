@@ -51,14 +51,9 @@ impl Lane {
     pub(crate) async fn run(mut self, mut batches: mpsc::UnboundedReceiver<Vec<PendingWrite>>) {
         while let Some(batch) = batches.recv().await {
             let settled = self.store(batch).await;
-            let failed = settled
-                .iter()
-                .filter(|(_, result)| result.is_err())
-                .map(|(pending, _)| pending.write.persistence_id.clone())
-                .collect();
             let freed = Freed {
                 lane: self.number,
-                failed,
+                failed: failed_ids(&settled).into_iter().collect(),
             };
             self.commits.send_modify(|count| *count += 1);
             // First the next batch, then the answers: the server need not wait for them. Without a
@@ -74,45 +69,39 @@ impl Lane {
     /// found, and all others are stored nevertheless.
     async fn store(&mut self, batch: Vec<PendingWrite>) -> Vec<Settled> {
         let mut settled = Vec::with_capacity(batch.len());
-        let mut failed = HashSet::new();
         // Parts are taken from the end: the left half of a split comes before the right one, so
         // that the writes of a persistence id keep their order.
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
-            let (behind, part): (Vec<_>, Vec<_>) = part.into_iter().partition(|pending| {
-                !failed.is_empty() && failed.contains(&pending.write.persistence_id)
-            });
-            settled.extend(behind.into_iter().map(|pending| {
-                let error = earlier_failed(&pending.write);
-                (pending, Err(error))
-            }));
             if part.is_empty() {
                 continue;
             }
             let before = settled.len();
-            match self.insert(&part).await {
+            let again = match self.insert(&part).await {
                 Verdict::Stored => {
-                    settled.extend(part.into_iter().map(|pending| (pending, Ok(()))))
+                    settled.extend(part.into_iter().map(|pending| (pending, Ok(()))));
+                    Vec::new()
                 }
-                Verdict::Guilty(error) => {
-                    parts.extend(self.isolate(part, error, &mut settled).await);
-                }
+                Verdict::Guilty(error) => self.isolate(part, error, &mut settled).await,
                 Verdict::Unavailable(source) => {
                     settle_all(part, &mut settled, |pending| WriteError::Unavailable {
                         persistence_id: pending.write.persistence_id.clone(),
                         waited: pending.accepted.elapsed(),
                         source: Arc::clone(&source),
-                    })
+                    });
+                    Vec::new()
                 }
                 Verdict::Unknown(source) => {
                     settle_all(part, &mut settled, |pending| unknown(pending, &source));
+                    Vec::new()
                 }
+            };
+            // What still waits came later than all that was just settled.
+            let failed = failed_ids(&settled[before..]);
+            for later in &mut parts {
+                give_up(later, &failed, &mut settled);
             }
-            for (pending, result) in &settled[before..] {
-                if result.is_err() {
-                    failed.insert(pending.write.persistence_id.clone());
-                }
-            }
+            parts.extend(again);
         }
         settled
     }
@@ -239,7 +228,7 @@ impl Lane {
 }
 
 fn settle_all(
-    part: Vec<PendingWrite>,
+    part: impl IntoIterator<Item = PendingWrite>,
     settled: &mut Vec<Settled>,
     error: impl Fn(&PendingWrite) -> WriteError,
 ) {
@@ -249,18 +238,44 @@ fn settle_all(
     }));
 }
 
-/// Settles what is there already, by this writer or another, and gives back the rest.
+fn failed_ids(settled: &[Settled]) -> HashSet<PersistenceId> {
+    let failed = settled.iter().filter(|(_, result)| result.is_err());
+    failed
+        .map(|(pending, _)| pending.write.persistence_id.clone())
+        .collect()
+}
+
+/// Settles the writes of persistence ids of which an earlier write failed.
+fn give_up(
+    part: &mut Vec<PendingWrite>,
+    failed: &HashSet<PersistenceId>,
+    settled: &mut Vec<Settled>,
+) {
+    if failed.is_empty() {
+        return;
+    }
+    let behind = part.extract_if(.., |pending| failed.contains(&pending.write.persistence_id));
+    settle_all(behind, settled, |pending| earlier_failed(&pending.write));
+}
+
+/// Settles what is there already, by this writer or another, with what came behind a conflict, and
+/// gives back the rest.
 fn settle_found(
     part: Vec<PendingWrite>,
     found: Vec<Stored>,
     settled: &mut Vec<Settled>,
 ) -> Vec<PendingWrite> {
-    let mut rest = Vec::new();
+    let (mut rest, mut failed) = (Vec::new(), HashSet::new());
     for (pending, stored) in part.into_iter().zip(found) {
         match stored {
+            Stored::Nothing if failed.contains(&pending.write.persistence_id) => {
+                let error = earlier_failed(&pending.write);
+                settled.push((pending, Err(error)));
+            }
             Stored::Nothing => rest.push(pending),
             Stored::ByThisWriter => settled.push((pending, Ok(()))),
             Stored::ByAnother { highest } => {
+                failed.insert(pending.write.persistence_id.clone());
                 let conflict = WriteError::Conflict {
                     persistence_id: pending.write.persistence_id.clone(),
                     attempted: pending.write.first,

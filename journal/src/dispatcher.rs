@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use annals_persistence::{JournalMessage, PersistenceId, Rejection, WriteError, WriteEvents};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::eraser::Eraser;
 use crate::lane::Freed;
@@ -25,6 +25,8 @@ pub(crate) struct Dispatcher {
     tag_ids: TagIds,
     reader: ReplayReader,
     eraser: Eraser,
+    /// Replays and deletes that are under way beside the loop.
+    aside: JoinSet<()>,
     tagged: mpsc::UnboundedSender<Tagged>,
 }
 
@@ -61,6 +63,7 @@ impl Dispatcher {
             tag_ids,
             reader,
             eraser,
+            aside: JoinSet::new(),
             tagged,
         };
         let task = tokio::spawn(dispatcher.run(messages, free, with_tags));
@@ -81,6 +84,7 @@ impl Dispatcher {
                 biased;
                 Some(freed) = free.recv() => self.lane_free(freed),
                 Some(tagged) = with_tags.recv() => self.tags_known(tagged),
+                Some(served) = self.aside.join_next() => log_panic(served),
                 count = messages.recv_many(&mut arrived, AT_ONCE), if open => {
                     open = count > 0;
                     for message in arrived.drain(..) {
@@ -89,6 +93,9 @@ impl Dispatcher {
                 }
             }
             self.send_batches();
+        }
+        while let Some(served) = self.aside.join_next().await {
+            log_panic(served);
         }
         for lane in self.lanes {
             drop(lane.batches);
@@ -210,12 +217,22 @@ impl Dispatcher {
         }
     }
 
-    fn serve(&self, message: JournalMessage) {
+    fn serve(&mut self, message: JournalMessage) {
         match message {
-            JournalMessage::Replay(replay, reply) => self.reader.serve(replay, reply),
-            JournalMessage::Delete(delete, reply) => self.eraser.serve(delete, reply),
+            JournalMessage::Replay(replay, reply) => {
+                self.aside.spawn(self.reader.clone().serve(replay, reply));
+            }
+            JournalMessage::Delete(delete, reply) => {
+                self.aside.spawn(self.eraser.clone().serve(delete, reply));
+            }
             JournalMessage::Write(..) => unreachable!("writes go through the queue"),
         }
+    }
+}
+
+fn log_panic(served: Result<(), JoinError>) {
+    if let Err(error) = served {
+        tracing::error!(error = %error, "a replay or a delete panicked");
     }
 }
 

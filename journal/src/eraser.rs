@@ -22,21 +22,22 @@ impl Eraser {
         Self { pool }
     }
 
-    /// Beside the journal's loop; the reply port is told when they are marked.
-    pub(crate) fn serve(&self, delete: DeleteEvents, reply: RpcReplyPort<Result<(), DeleteError>>) {
-        let eraser = self.clone();
-        tokio::spawn(async move {
-            let result = eraser
-                .erase(&delete)
-                .await
-                .map_err(|source| DeleteError::Unavailable {
-                    persistence_id: delete.persistence_id,
-                    to: delete.to,
-                    source,
-                });
-            // One who no longer waits can ask again.
-            let _ = reply.send(result);
-        });
+    /// Ends when they are marked and the reply port is told.
+    pub(crate) async fn serve(
+        self,
+        delete: DeleteEvents,
+        reply: RpcReplyPort<Result<(), DeleteError>>,
+    ) {
+        let result = self
+            .erase(&delete)
+            .await
+            .map_err(|source| DeleteError::Unavailable {
+                persistence_id: delete.persistence_id,
+                to: delete.to,
+                source,
+            });
+        // One who no longer waits can ask again.
+        let _ = reply.send(result);
     }
 
     async fn erase(&self, delete: &DeleteEvents) -> Result<(), SharedError> {

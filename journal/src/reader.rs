@@ -51,18 +51,16 @@ impl ReplayReader {
         }
     }
 
-    /// Beside the journal's loop; the reply port gets the replay or the reason why there is none.
-    pub(crate) fn serve(
-        &self,
+    /// Ends when the reply port has the replay or the reason why there is none; further pages come
+    /// behind that.
+    pub(crate) async fn serve(
+        self,
         replay: ReplayEvents,
         reply: RpcReplyPort<Result<Replay, ReplayError>>,
     ) {
-        let reader = self.clone();
-        tokio::spawn(async move {
-            let result = reader.replay(replay).await;
-            // One who no longer waits needs no events.
-            let _ = reply.send(result);
-        });
+        let result = self.replay(replay).await;
+        // One who no longer waits needs no events.
+        let _ = reply.send(result);
     }
 
     /// The ends of the history and its first page in one round trip; further pages are read while

@@ -42,7 +42,7 @@ pub enum CodecError {
     /// Another serializer wrote the payload.
     #[error(
         "the payload with the manifest {manifest:?} was written by the serializer {found}, not by \
-         {expected}; override `decode_event` to read it"
+         {expected}; override `decode_event` or `decode_snapshot` to read it"
     )]
     OtherSerializer {
         /// Who wrote it.

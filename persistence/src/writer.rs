@@ -6,6 +6,9 @@ use uuid::Uuid;
 /// (persistence id, sequence number, writer) names one write and no other: with it a write whose
 /// reply was lost is looked up instead of guessed, and a history that two writers mixed can be told
 /// apart.
+///
+/// Who writes to a journal without an entity draws a new one after a conflict: a history in which
+/// two writers take turns under the same names is cut short by the replay filter of the JVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WriterId(Uuid);
 

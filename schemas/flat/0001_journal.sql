@@ -26,7 +26,7 @@ create table if not exists journal (
     deleted         boolean default false not null,
     persistence_id  text                  not null,
     message         bytea                 not null,
-    -- Ids from the table tags; null when there are none.
+    -- Ids from the table tags; {} when there are none (the JVM plugin cannot read null).
     tags            int[],
     -- How to read message: serializer id, manifest, writer, time.
     metadata        jsonb                 not null,

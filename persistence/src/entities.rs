@@ -8,10 +8,10 @@ use ractor::{Actor, ActorCell, ActorRef, ActorStatus, SpawnErr};
 use thiserror::Error;
 use tokio::sync::{OnceCell, oneshot};
 
-use crate::entity::{Birth, EntityActor, Recovered, Stores};
+use crate::entity::{Birth, EntityActor, Stores};
 use crate::{
-    EntityRef, EventSourced, InvalidPersistenceId, JournalRef, PersistenceId, RecoveryError,
-    SharedError, SnapshotRef,
+    EntityRef, EventSourced, InvalidPersistenceId, JournalRef, PersistenceId, Recovered,
+    RecoveryError, SharedError, SnapshotRef,
 };
 
 /// The live entities of one process over one journal: one actor a persistence id, started when it

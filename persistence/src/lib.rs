@@ -9,6 +9,7 @@ mod codec;
 mod effect;
 mod entities;
 mod entity;
+mod entity_ref;
 mod envelope;
 mod event_sourced;
 mod journal;
@@ -28,7 +29,7 @@ mod writer;
 pub use codec::{Bincode, CodecError, Json};
 pub use effect::Effect;
 pub use entities::{Entities, EntityError};
-pub use entity::{AskError, CommandError, EntityRef, Recovered, Reply};
+pub use entity_ref::{AskError, CommandError, EntityRef, Recovered, Reply};
 pub use envelope::EventEnvelope;
 pub use event_sourced::EventSourced;
 pub use journal::{

@@ -44,7 +44,7 @@ impl Journal {
             policy,
             lanes,
             freed,
-            TagIds::new(pool.clone()),
+            TagIds::new(pool.clone(), journal.patience),
             ReplayReader::new(pool.clone()),
             Eraser::new(pool),
         );

@@ -1,11 +1,11 @@
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use annals_persistence::{
-    NewEvent, PersistenceId, Rejection, SharedError, Tag, WriteError, WriteEvents,
-};
-use annals_postgres::{Pool, PoolError};
+use annals_persistence::{NewEvent, Rejection, Tag, WriteError, WriteEvents};
+use annals_postgres::{ErrorClass, Pool, PoolError, classify};
 use dashmap::DashMap;
 use thiserror::Error;
+use tokio::time::timeout_at;
 
 /// The numbers of the tags: rows hold numbers, users words. A number never changes, so what is
 /// known once is known for ever.
@@ -13,6 +13,7 @@ use thiserror::Error;
 pub(crate) struct TagIds {
     known: Arc<DashMap<Tag, i32>>,
     pool: Pool,
+    patience: Duration,
 }
 
 /// The tags of each event of a write as PostgreSQL writes an array; empty where no event has any.
@@ -30,10 +31,11 @@ const INSERT: &str =
     "insert into tags (name) select unnest($1::text[]) on conflict (name) do nothing";
 
 impl TagIds {
-    pub(crate) fn new(pool: Pool) -> Self {
+    pub(crate) fn new(pool: Pool, patience: Duration) -> Self {
         Self {
             known: Arc::new(DashMap::new()),
             pool,
+            patience,
         }
     }
 
@@ -47,13 +49,30 @@ impl TagIds {
 
     /// The same, after giving numbers to those that have none yet.
     pub(crate) async fn assign(&self, write: &WriteEvents) -> Result<TagLiterals, WriteError> {
-        self.learn(&write.events)
+        let begin = Instant::now();
+        self.learn_within_patience(&write.events)
             .await
-            .map_err(|error| error.concerning(write))?;
+            .map_err(|error| error.concerning(write, begin.elapsed()))?;
         self.known(&write.events).ok_or_else(|| {
             let lost = Rejection::refused(TagError::Vanished);
             WriteError::rejected(write, lost)
         })
+    }
+
+    /// Tries again when a connection is lost or none is to be had; a tag that has its number keeps
+    /// it.
+    async fn learn_within_patience(&self, events: &[NewEvent]) -> Result<(), TagError> {
+        let waited = self.patience;
+        let deadline = Instant::now() + waited;
+        loop {
+            match timeout_at(deadline.into(), self.learn(events)).await {
+                Ok(Err(error)) if error.may_pass() && Instant::now() < deadline => {
+                    tracing::warn!(error = %error, "no numbers for new tags, trying again");
+                }
+                Ok(result) => return result,
+                Err(_) => return Err(TagError::NoAnswer { waited }),
+            }
+        }
     }
 
     async fn learn(&self, events: &[NewEvent]) -> Result<(), TagError> {
@@ -117,26 +136,37 @@ enum TagError {
     TooLarge { name: String, id: i64 },
     #[error("a tag was given a number and is gone again; somebody deletes from the table tags")]
     Vanished,
+    #[error(
+        "new tags got no number within {waited:?}; see that the server can be reached and has connections to give, \
+         and look for a lock on the table tags"
+    )]
+    NoAnswer { waited: Duration },
 }
 
 impl TagError {
+    /// Whether another try can turn out better: the pool opens connections anew, and paces that.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Pool(error) => !matches!(error, PoolError::Connect { .. }),
+            Self::Query(error) => matches!(
+                classify(error),
+                ErrorClass::ConnectionLost | ErrorClass::Retryable
+            ),
+            Self::TooLarge { .. } | Self::Vanished | Self::NoAnswer { .. } => false,
+        }
+    }
+
     /// Nothing of the write was sent in any of these cases.
-    fn concerning(self, write: &WriteEvents) -> WriteError {
+    fn concerning(self, write: &WriteEvents, waited: Duration) -> WriteError {
         match self {
             Self::TooLarge { .. } | Self::Vanished => {
                 WriteError::rejected(write, Rejection::refused(self))
             }
-            Self::Pool(_) | Self::Query(_) => {
-                unavailable(write.persistence_id.clone(), Arc::new(self))
-            }
+            Self::Pool(_) | Self::Query(_) | Self::NoAnswer { .. } => WriteError::Unavailable {
+                persistence_id: write.persistence_id.clone(),
+                waited,
+                source: Arc::new(self),
+            },
         }
-    }
-}
-
-fn unavailable(persistence_id: PersistenceId, source: SharedError) -> WriteError {
-    WriteError::Unavailable {
-        persistence_id,
-        waited: std::time::Duration::ZERO,
-        source,
     }
 }

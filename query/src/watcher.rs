@@ -148,7 +148,10 @@ impl Watcher {
             self.commits.mark_unchanged();
             match self.look(&mut eyes).await {
                 Ok(News::More) => pause = SHORTEST,
-                Ok(News::Nothing) => {
+                Ok(news) => {
+                    if matches!(news, News::Some) {
+                        pause = SHORTEST;
+                    }
                     let longest = if self.horizon.is_waiting() {
                         LONGEST_AT_A_GAP
                     } else {
@@ -233,10 +236,12 @@ impl Watcher {
             });
         }
         self.answer(settled);
-        if full || (settled > before && !self.waiting.is_empty()) {
-            return Ok(News::More);
-        }
-        Ok(News::Nothing)
+        Ok(match settled > before {
+            true if full || !self.waiting.is_empty() => News::More,
+            true => News::Some,
+            // However much lies beyond a gap: looking without a pause does not close it.
+            false => News::Nothing,
+        })
     }
 
     fn answer(&mut self, settled: i64) {
@@ -266,7 +271,11 @@ impl Watcher {
 }
 
 enum News {
+    /// The horizon moved, and there is reason to look again at once.
     More,
+    /// The horizon moved.
+    Some,
+    /// It did not.
     Nothing,
 }
 

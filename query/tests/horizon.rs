@@ -118,6 +118,23 @@ async fn each_gap_waits_for_its_own_writers() {
 }
 
 #[tokio::test]
+async fn more_than_one_look_can_take_in_may_lie_beyond_a_gap() {
+    // One look takes in 10,000.
+    let mut gap = Gap::open().await;
+    gap.store
+        .fill(&format!(
+            "select 'many', n, array[{}] from generate_series(1, 25000) n",
+            gap.tag
+        ))
+        .await;
+    gap.store.look_at_the_gap().await;
+    assert!(is_waiting(&mut gap.live), "1 may still come");
+    gap.slow.run("commit").await;
+    let expected: Vec<i64> = (1..=25_002).collect();
+    assert_eq!(take_offsets(&mut gap.live, 25_002).await, expected);
+}
+
+#[tokio::test]
 async fn who_does_not_write_to_the_journal_delays_nobody() {
     let store = Store::open().await;
     let writer = store.writer().await;

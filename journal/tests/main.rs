@@ -1,1 +1,19 @@
 //! The journal on a real PostgreSQL.
+
+mod away;
+mod conflict;
+mod crash;
+mod cut;
+mod dice;
+mod hold;
+mod isolation;
+mod ledger;
+mod order;
+mod plans;
+mod proxy;
+mod rows;
+mod shutdown;
+mod store;
+mod suite;
+mod tags;
+mod writes;

@@ -1,1 +1,9 @@
 //! The snapshot store on a real PostgreSQL.
+
+mod batches;
+mod hold;
+mod plans;
+mod rows;
+mod shutdown;
+mod store;
+mod suite;

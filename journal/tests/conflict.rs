@@ -1,0 +1,118 @@
+//! Two processes that take each other for dead.
+
+use crate::hold::Hold;
+use crate::store::{ONE_LANE, Store, accepted, until};
+use crate::writes::{Answer, conflict, id, send, write};
+
+/// In each round both journals send a batch at the same moment, in whose middle both write the same
+/// sequence number.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_writers_of_a_number_one_wins_and_the_neighbours_of_both_are_stored() {
+    let store = Store::with_one_lane().await;
+    let journals = [store.journal.clone(), store.another(ONE_LANE).await];
+    let contested = id("contested");
+    let mut first = 1;
+    let mut wins = [0, 0];
+    for round in 0..40 {
+        let hold = Hold::on(&store).await;
+        let (mut contenders, mut neighbours) = (Vec::new(), Vec::new());
+        for (process, journal) in journals.iter().enumerate() {
+            let neighbour = |place: usize| id(format!("{process}-{round}-{place}"));
+            neighbours.push(send(journal, write(&neighbour(0), 1, ["plug"])).await);
+            for place in 1..=20 {
+                neighbours.push(send(journal, write(&neighbour(place), 1, ["a", "b"])).await);
+                if place == 10 {
+                    let events = vec![format!("{process}"); process + 1];
+                    contenders.push(send(journal, write(&contested, first, events)).await);
+                }
+            }
+            accepted(journal).await;
+        }
+        hold.holds(2).await;
+        hold.release().await;
+
+        for neighbour in neighbours {
+            neighbour.stored().await;
+        }
+        let winner = winner(contenders, first).await;
+        wins[winner] += 1;
+        let size = winner as i64 + 1;
+        let expected = (first..first + size).map(|number| (number, winner.to_string()));
+        let stored = store.texts(&contested).await;
+        assert!(stored.into_iter().skip(first as usize - 1).eq(expected));
+        first += size;
+    }
+    let rows: i64 = store.one("select count(*) from journal").await;
+    assert_eq!(rows, 40 * 2 * 41 + first - 1, "wins: {wins:?}");
+}
+
+/// Gives the one of the two that was stored, and expects that the other one names both numbers.
+async fn winner(contenders: Vec<Answer>, first: i64) -> usize {
+    let mut results = Vec::new();
+    for contender in contenders {
+        results.push(contender.result().await);
+    }
+    let winner = usize::from(results[1].is_ok());
+    let loser = results.swap_remove(1 - winner);
+    results.pop().unwrap().unwrap();
+    assert_eq!(conflict(loser), (first, first + winner as i64));
+    winner
+}
+
+/// Another transaction holds what the batch waits for and waits for what the batch holds: the server
+/// ends the one that has waited longer, which is the fault of no row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_the_server_ends_to_undo_a_deadlock_is_stored_all_the_same() {
+    let store = Store::with_one_lane().await;
+    let other = store.connect().await;
+    let insert = |id: &str| {
+        format!(
+            "insert into journal (persistence_id, sequence_number, message, metadata) \
+             values ('{id}', 1, '', '{{}}')"
+        )
+    };
+    let begin = format!("begin; {}", insert("second"));
+    other.batch_execute(&begin).await.unwrap();
+    let hold = Hold::on(&store).await;
+    let mut answers = vec![send(&store.journal, write(&id("plug"), 1, ["x"])).await];
+    for entity in ["first", "second", "third"].map(id) {
+        answers.push(send(&store.journal, write(&entity, 1, ["x"])).await);
+    }
+    accepted(&store.journal).await;
+    hold.release().await;
+    until(
+        &store.connect().await,
+        "select count(*) = 1 from pg_locks where locktype = 'transactionid' and not granted",
+    )
+    .await;
+    other.batch_execute(&insert("first")).await.unwrap();
+    other.batch_execute("rollback").await.unwrap();
+    for answer in answers {
+        answer.stored().await;
+    }
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    assert_eq!(store.statistics::<i64>(deadlocks).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_begins_free_and_ends_taken_stores_nothing_and_names_the_highest_number() {
+    let store = Store::open().await;
+    let entity = id("entity");
+    let journal = &store.journal;
+    journal.write(write(&entity, 1, ["a"])).await.unwrap();
+    // Sequence numbers 2 to 4 are free, as after a failover to a server that lost them.
+    store
+        .journal
+        .write(write(&entity, 5, ["e", "f"]))
+        .await
+        .unwrap();
+    let lost = journal.write(write(&entity, 3, ["x", "y", "z"])).await;
+    assert_eq!(conflict(lost), (3, 6));
+    let numbers: Vec<i64> = store
+        .texts(&entity)
+        .await
+        .into_iter()
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(numbers, [1, 5, 6]);
+}

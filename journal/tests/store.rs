@@ -1,0 +1,164 @@
+//! A fresh journal, and its table as others see it.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use annals_journal::{Journal, JournalSettings};
+use annals_persistence::{JournalRef, PersistenceId, ReplayEvents, SequenceNumber};
+use annals_postgres::{Connection, Pool, PrivateServer, Settings, TestDatabase, connect, migrate};
+use tokio::sync::{Mutex, watch};
+use tokio_postgres::types::FromSql;
+
+pub(crate) struct Store {
+    pub(crate) journal: JournalRef,
+    pub(crate) commits: watch::Receiver<u64>,
+    pub(crate) settings: Settings,
+    _database: Option<Arc<TestDatabase>>,
+}
+
+impl Store {
+    /// In a database of its own.
+    pub(crate) async fn open() -> Self {
+        Self::with(JournalSettings::default()).await
+    }
+
+    /// The same, with one lane: what waits goes into one batch.
+    pub(crate) async fn with_one_lane() -> Self {
+        Self::with(ONE_LANE).await
+    }
+
+    pub(crate) async fn with(journal: JournalSettings) -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        Self::in_database(Arc::new(database), journal).await
+    }
+
+    /// In one database with all others that are open this way: for tests that look at nothing but
+    /// persistence ids of their own.
+    pub(crate) async fn shared() -> Self {
+        static SHARED: Mutex<Weak<TestDatabase>> = Mutex::const_new(Weak::new());
+        let mut shared = SHARED.lock().await;
+        let database = match shared.upgrade() {
+            Some(database) => database,
+            None => Arc::new(TestDatabase::create().await.unwrap()),
+        };
+        *shared = Arc::downgrade(&database);
+        drop(shared);
+        Self::in_database(database, JournalSettings::default()).await
+    }
+
+    async fn in_database(database: Arc<TestDatabase>, journal: JournalSettings) -> Self {
+        let settings = database.settings();
+        let started = start(&settings, journal).await;
+        Self::of(started, settings, Some(database))
+    }
+
+    /// On a server of its own.
+    pub(crate) async fn on(server: &PrivateServer, journal: JournalSettings) -> Self {
+        migrate(&server.settings()).await.unwrap();
+        let started = start(&server.settings(), journal).await;
+        Self::of(started, server.settings(), None)
+    }
+
+    fn of(journal: Journal, settings: Settings, database: Option<Arc<TestDatabase>>) -> Self {
+        Self {
+            journal: journal.journal().clone(),
+            commits: journal.commits(),
+            settings,
+            _database: database,
+        }
+    }
+
+    /// A journal of another process on the same tables.
+    pub(crate) async fn another(&self, journal: JournalSettings) -> JournalRef {
+        start(&self.settings, journal).await.journal().clone()
+    }
+
+    pub(crate) async fn connect(&self) -> Connection {
+        connect(&self.settings).await.unwrap()
+    }
+
+    /// Runs some SQL on a connection of its own.
+    pub(crate) async fn run(&self, sql: &str) {
+        self.connect().await.batch_execute(sql).await.unwrap();
+    }
+
+    /// The one value that a query gives.
+    pub(crate) async fn one<T: for<'a> FromSql<'a>>(&self, sql: &str) -> T {
+        one(&self.connect().await, sql).await
+    }
+
+    /// The values that a query of one column gives.
+    pub(crate) async fn column<T: for<'a> FromSql<'a>>(&self, sql: &str) -> Vec<T> {
+        let rows = self.connect().await.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// The one value that a query of the server's statistics gives, once the journal has stopped:
+    /// sessions report what they did when they end.
+    pub(crate) async fn statistics<T: for<'a> FromSql<'a>>(&self, sql: &str) -> T {
+        self.journal.drain().await;
+        let observer = self.connect().await;
+        until(&observer, ALONE).await;
+        one(&observer, sql).await
+    }
+
+    /// What is stored under a persistence id: sequence number and text of each event.
+    pub(crate) async fn texts(&self, persistence_id: &PersistenceId) -> Vec<(i64, String)> {
+        let connection = self.connect().await;
+        let rows = connection
+            .query(TEXTS, &[&persistence_id.as_str()])
+            .await
+            .unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+}
+
+const ALONE: &str = "select count(*) = 1 from pg_stat_activity where datname = current_database()";
+
+const TEXTS: &str = "\
+select sequence_number, convert_from(message, 'UTF8') from journal \
+where persistence_id = $1 order by sequence_number";
+
+/// As few lanes as there can be.
+pub(crate) const ONE_LANE: JournalSettings = JournalSettings {
+    lanes: 1,
+    open_at: 32,
+    batch_events: 400,
+    batch_bytes: 4 * 1024 * 1024,
+    patience: Duration::from_secs(30),
+    capacity: annals_persistence::JournalCapacity {
+        events: 65_536,
+        kibibytes: 128 * 1024,
+        patience: Duration::from_secs(10),
+    },
+};
+
+async fn start(settings: &Settings, journal: JournalSettings) -> Journal {
+    let pool = Pool::new(settings.clone(), 4);
+    Journal::start(settings, pool, journal).await.unwrap()
+}
+
+/// The one value that a query gives.
+pub(crate) async fn one<T: for<'a> FromSql<'a>>(connection: &Connection, sql: &str) -> T {
+    connection.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// Waits until a query gives true.
+pub(crate) async fn until(connection: &Connection, sql: &str) {
+    let begin = Instant::now();
+    while !one::<bool>(connection, sql).await {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "never true: {sql}"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Returns once everything that was sent to the journal before is in its queue: it takes messages
+/// in the order in which they arrive.
+pub(crate) async fn accepted(journal: &JournalRef) {
+    let nobody = PersistenceId::parse("nobody").unwrap();
+    let replay = journal.replay(ReplayEvents::from(nobody, SequenceNumber::FIRST));
+    assert_eq!(replay.await.unwrap().highest, SequenceNumber::ZERO);
+}

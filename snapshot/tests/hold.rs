@@ -1,0 +1,29 @@
+use annals_postgres::Connection;
+
+use crate::store::{Store, until};
+
+/// Keeps whoever saves waiting at a lock on the table, so that snapshots gather.
+pub(crate) struct Hold(Connection);
+
+impl Hold {
+    pub(crate) async fn on(store: &Store) -> Self {
+        let connection = store.connect().await;
+        let lock = connection.batch_execute("begin; lock table snapshot in share mode");
+        lock.await.unwrap();
+        Self(connection)
+    }
+
+    /// Returns once a statement waits for this lock.
+    pub(crate) async fn holds(&self) {
+        until(
+            &self.0,
+            "select exists (select from pg_locks \
+             where relation = 'snapshot'::regclass and not granted)",
+        )
+        .await;
+    }
+
+    pub(crate) async fn release(self) {
+        self.0.batch_execute("commit").await.unwrap();
+    }
+}

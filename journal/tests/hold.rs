@@ -19,7 +19,8 @@ impl Hold {
     pub(crate) async fn holds(&self, statements: u32) {
         let sql = format!(
             "select count(*) >= {statements} from pg_locks \
-             where relation = 'journal'::regclass and not granted"
+             where relation = 'journal'::regclass and not granted \
+               and database = (select oid from pg_database where datname = current_database())"
         );
         until(&self.0, &sql).await;
     }

@@ -120,7 +120,8 @@ async fn a_new_tag_that_must_wait_holds_up_only_its_own_persistence_id() {
     let mut second = send(journal, tagged("entity", 2, &[])).await;
     until(
         &store.connect().await,
-        "select count(*) = 1 from pg_locks where relation = 'tags'::regclass and not granted",
+        "select count(*) = 1 from pg_stat_activity \
+         where datname = current_database() and wait_event_type = 'Lock'",
     )
     .await;
     for number in 1..=5 {

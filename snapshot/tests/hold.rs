@@ -18,7 +18,8 @@ impl Hold {
         until(
             &self.0,
             "select exists (select from pg_locks \
-             where relation = 'snapshot'::regclass and not granted)",
+             where relation = 'snapshot'::regclass and not granted \
+               and database = (select oid from pg_database where datname = current_database()))",
         )
         .await;
     }

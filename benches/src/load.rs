@@ -45,7 +45,7 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
 
         let annals = open(server).await?;
         let sample = replay_year(&annals).await?;
-        println!("round {round}  flights of 2013       4059 log books {sample:>8.0} events/s");
+        println!("round {round}  flights of 2013                      {sample:>8.0} events/s");
         year.push(sample);
         annals.shutdown().await;
     }

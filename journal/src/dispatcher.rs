@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use annals_persistence::{JournalMessage, PersistenceId, Rejection, WriteError, WriteEvents};
+use annals_persistence::{JournalMessage, PersistenceId, WriteError, WriteEvents};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
@@ -126,18 +126,6 @@ impl Dispatcher {
     }
 
     fn accept_write(&mut self, write: WriteEvents, reply: WriteReply) {
-        let rejection = match write.last() {
-            _ if write.events.is_empty() => Some(Rejection::NoEvents),
-            None => Some(Rejection::SequenceNumbers),
-            Some(_) if write.first.get() < 1 => Some(Rejection::SequenceNumbers),
-            Some(_) => None,
-        };
-        if let Some(rejection) = rejection {
-            let error = WriteError::rejected(&write, rejection);
-            // An author that no longer waits loses nothing: nothing is stored.
-            let _ = reply.send(Err(error));
-            return;
-        }
         match self.tag_ids.known(&write.events) {
             Some(tags) => self.enqueue(write, tags, reply),
             None => self.find_tags(write, reply),

@@ -199,26 +199,29 @@ impl Lane {
         }
     }
 
-    /// The connection, or a new one; tries at least once and until `deadline`.
+    /// The connection, or a new one where it is lost.
     async fn session(&mut self, deadline: Instant) -> Result<&Session, SharedError> {
-        if self.session.as_ref().is_none_or(Session::is_closed) {
-            self.session = None;
-            let mut pause = Duration::from_millis(10);
-            self.session = loop {
-                match Session::open(&self.settings).await {
-                    Ok(session) => break Some(session),
-                    Err(error) if Instant::now() + pause > deadline => return Err(Arc::new(error)),
-                    Err(error) => {
-                        tracing::warn!(lane = self.number, error = %error, "no connection, trying again");
-                    }
+        let session = match self.session.take() {
+            Some(session) if !session.is_closed() => session,
+            _ => self.connect(deadline).await?,
+        };
+        Ok(self.session.insert(session))
+    }
+
+    /// Tries at least once and until `deadline`.
+    async fn connect(&self, deadline: Instant) -> Result<Session, SharedError> {
+        let mut pause = Duration::from_millis(10);
+        loop {
+            match Session::open(&self.settings).await {
+                Ok(session) => return Ok(session),
+                Err(error) if Instant::now() + pause > deadline => return Err(Arc::new(error)),
+                Err(error) => {
+                    tracing::warn!(lane = self.number, error = %error, "no connection, trying again");
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_millis(500));
-            };
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
         }
-        self.session
-            .as_ref()
-            .ok_or_else(|| Arc::new(NoConnection) as SharedError)
     }
 
     fn deadline(&self, part: &[PendingWrite]) -> Instant {
@@ -302,7 +305,3 @@ fn unknown(pending: &PendingWrite, source: &SharedError) -> WriteError {
 struct NoAnswer {
     waited: Duration,
 }
-
-#[derive(Debug, Error)]
-#[error("there is no connection")]
-struct NoConnection;

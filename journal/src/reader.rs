@@ -4,7 +4,7 @@ use annals_persistence::{
     EventEnvelope, PersistenceId, Replay, ReplayBatch, ReplayError, ReplayEvents, SequenceNumber,
 };
 use annals_postgres::{Pool, Reader};
-use annals_rows::{EVENT_COLUMNS, MalformedRow, event_of_row};
+use annals_rows::{EVENTS_BY_PERSISTENCE_ID, MalformedRow, event_of_row};
 use ractor::RpcReplyPort;
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
@@ -13,11 +13,10 @@ use tokio_postgres::Row;
 #[derive(Clone, Debug)]
 pub(crate) struct ReplayReader {
     pool: Pool,
-    page: Arc<str>,
 }
 
-/// The ends of a history; each of the three look-ups reads one entry of the primary key, unless the
-/// JVM deleted logically: then the second passes over the deleted rows once.
+/// The ends of a history; each of the three look-ups reads one entry of the primary key, but where
+/// events are marked as deleted the second passes over all of them.
 const EDGES: &str = "\
 select edges.highest, ( \
   select sequence_number from journal \
@@ -38,17 +37,8 @@ const PAGE: i64 = 1000;
 const PAGES_AHEAD: usize = 1;
 
 impl ReplayReader {
-    pub(crate) fn new(pool: Pool) -> Self {
-        // Served by the primary key, in its order.
-        let page = format!(
-            "select {EVENT_COLUMNS} from journal \
-             where persistence_id = $1 and sequence_number between $2 and $3 and not deleted \
-             order by sequence_number limit $4"
-        );
-        Self {
-            pool,
-            page: page.into(),
-        }
+    pub(crate) const fn new(pool: Pool) -> Self {
+        Self { pool }
     }
 
     /// Ends when the reply port has the replay or the reason why there is none; further pages come
@@ -108,7 +98,7 @@ impl ReplayReader {
     ) -> Result<Vec<EventEnvelope>, ReplayError> {
         let limit = i64::try_from(wanted.limit).unwrap_or(PAGE).min(PAGE);
         let rows = async {
-            let page = connection.prepared(&self.page).await?;
+            let page = connection.prepared(EVENTS_BY_PERSISTENCE_ID).await?;
             let persistence_id = wanted.persistence_id.as_str();
             connection
                 .query(

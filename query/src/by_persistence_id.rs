@@ -1,6 +1,6 @@
 use annals_persistence::{EventEnvelope, PersistenceId, SequenceNumber, Tail};
 use annals_postgres::Pool;
-use annals_rows::{EVENT_COLUMNS, event_of_row};
+use annals_rows::{EVENTS_BY_PERSISTENCE_ID, event_of_row};
 use tokio_postgres::Row;
 
 use crate::delivery::{Sink, deliver, serve};
@@ -59,14 +59,7 @@ impl ByPersistenceId {
 
     async fn page(&self, from: i64) -> Result<Vec<Row>, ReadError> {
         let reader = self.pool.get().await?;
-        // Served by the primary key, in its order.
-        let page = reader
-            .prepared(&format!(
-                "select {EVENT_COLUMNS} from journal \
-                 where persistence_id = $1 and sequence_number between $2 and $3 and not deleted \
-                 order by sequence_number limit $4"
-            ))
-            .await?;
+        let page = reader.prepared(EVENTS_BY_PERSISTENCE_ID).await?;
         let persistence_id = self.persistence_id.as_str();
         Ok(reader
             .query(&page, &[&persistence_id, &from, &self.to.get(), &PAGE])

@@ -1,6 +1,6 @@
 use annals_persistence::{EventEnvelope, Offset, Tag, Tail};
 use annals_postgres::Pool;
-use annals_rows::{EVENT_COLUMNS, event_of_row};
+use annals_rows::{EVENTS_BY_ORDERING, event_of_row};
 
 use crate::delivery::{Sink, deliver, serve};
 use crate::read_error::ReadError;
@@ -97,12 +97,7 @@ impl ByTag {
         // The connection is back in the pool before the reader is waited for.
         let rows = {
             let reader = self.pool.get().await?;
-            // Served by `journal_ordering_btree_idx`.
-            let fetch = reader
-                .prepared(&format!(
-                    "select {EVENT_COLUMNS} from journal where ordering = any($1) order by ordering"
-                ))
-                .await?;
+            let fetch = reader.prepared(EVENTS_BY_ORDERING).await?;
             reader.query(&fetch, &[&offsets]).await?
         };
         deliver(&self.sink, &rows, |row| event_of_row(row, None)).await

@@ -7,10 +7,27 @@ use crate::EventMetadata;
 
 /// What [`event_of_row`] expects of a select, in this order. By name, because databases that came
 /// out of a migration on the JVM have their columns in another order.
-pub const EVENT_COLUMNS: &str =
-    "ordering, persistence_id, sequence_number, message, metadata::text";
+macro_rules! select_events {
+    ($rest:literal) => {
+        concat!(
+            "select ordering, persistence_id, sequence_number, message, metadata::text from journal ",
+            $rest
+        )
+    };
+}
 
-/// Makes an envelope of a row that was selected as [`EVENT_COLUMNS`].
+/// Events of the persistence id $1 with sequence numbers from $2 to $3, at most $4. Served by the
+/// primary key, in its order.
+pub const EVENTS_BY_PERSISTENCE_ID: &str = select_events!(
+    "where persistence_id = $1 and sequence_number between $2 and $3 and not deleted \
+     order by sequence_number limit $4"
+);
+
+/// The events with the orderings $1. Served by `journal_ordering_btree_idx`.
+pub const EVENTS_BY_ORDERING: &str = select_events!("where ordering = any($1) order by ordering");
+
+/// Makes an envelope of a row that was selected by [`EVENTS_BY_PERSISTENCE_ID`] or
+/// [`EVENTS_BY_ORDERING`].
 ///
 /// `known` is the persistence id where all rows are of one, so that it need not be read again.
 ///

@@ -1,5 +1,6 @@
 //! The rows of the JVM plugin (pekko-persistence-postgres), written and read: what stands in the
-//! `metadata` of an event and of a snapshot, and how a row becomes an envelope.
+//! `metadata` of an event and of a snapshot, how events are selected, and how
+//! a row becomes an envelope.
 //!
 //! Journal, snapshot store and queries share it, so that a row means the same to all of them.
 
@@ -9,6 +10,6 @@ mod jsonb;
 mod snapshot_metadata;
 
 pub use event_metadata::{EventMetadata, event_metadata};
-pub use event_row::{EVENT_COLUMNS, MalformedRow, event_of_row};
+pub use event_row::{EVENTS_BY_ORDERING, EVENTS_BY_PERSISTENCE_ID, MalformedRow, event_of_row};
 pub use jsonb::JsonbText;
 pub use snapshot_metadata::{SnapshotMetadata, snapshot_metadata};

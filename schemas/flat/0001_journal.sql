@@ -77,8 +77,8 @@ create table if not exists snapshot (
 -- Databases from elsewhere may have ten partitions instead of two, and min_ordering and
 -- max_ordering swapped. Never count partitions; always name columns.
 --
--- No row trigger keeps this table, unlike in the JVM plugin: it makes an append 2.7 times as
--- expensive, and in the flat layout the primary key of journal already gives what it is for, the
+-- No row trigger keeps this table, unlike in the JVM plugin: it runs an upsert for every event, and
+-- in the flat layout the primary key of journal already gives what it is for, the
 -- highest sequence number and the refusal of a second writer. A trigger that is there already
 -- stays, and stays correct.
 create table if not exists journal_metadata (

@@ -78,7 +78,7 @@ impl Annals {
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
-                entities: Entities::new(journal.clone(), snapshots.clone()),
+                entities: Entities::with(journal.clone(), snapshots.clone(), options.entities),
                 journal,
                 snapshots,
                 query,
@@ -100,8 +100,11 @@ impl Annals {
     ///
     /// # Cancel safety
     /// A recovery that began may be given up; the next caller begins anew.
-    pub async fn entity<E: EventSourced>(&self, id: &str) -> Result<EntityRef<E>, EntityError> {
-        self.inner.entities.get(id).await
+    pub async fn entity<E: EventSourced>(
+        &self,
+        id: &str,
+    ) -> Result<EntityRef<E::Command>, EntityError> {
+        self.inner.entities.get::<E>(id).await
     }
 
     /// All live entities.

@@ -6,14 +6,15 @@ mod options;
 
 pub use annals_journal::JournalSettings;
 pub use annals_persistence::{
-    AskError, Batches, Bincode, CodecError, CommandError, DeleteError, DeleteEvents, Effect,
-    Entities, EntityError, EntityRef, EventEnvelope, EventSourced, EventStream,
-    InvalidPersistenceId, InvalidSequenceNumber, InvalidTag, JournalCapacity, JournalMessage,
-    JournalRef, Json, Metadata, NewEvent, Offset, Outcome, Payload, PersistenceId,
-    PersistenceIdStream, QueryError, QueryMessage, QueryRef, Recovered, RecoveryError, Rejection,
-    Replay, ReplayError, ReplayEvents, Reply, Retention, SaveSnapshot, SelectedSnapshot,
-    SequenceNumber, SerializerId, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef,
-    Tag, Tags, Timestamp, WriteError, WriteEvents, WriterId,
+    AskError, Backoff, Batches, Bincode, CodecError, CommandError, DeleteError, DeleteEvents,
+    Effect, Entities, EntityContext, EntityError, EntityRef, EntitySettings, EventEnvelope,
+    EventSourced, EventStream, Incarnation, InvalidPersistenceId, InvalidSequenceNumber,
+    InvalidTag, JournalCapacity, JournalMessage, JournalRef, Json, Metadata, NewEvent, Offset,
+    Outcome, Payload, PersistenceId, PersistenceIdStream, QueryError, QueryMessage, QueryRef,
+    ReaderPositions, Recovered, Recovery, RecoveryError, Rejection, Replay, ReplayError,
+    ReplayEvents, Reply, Retention, SaveSnapshot, SelectedSnapshot, SequenceNumber, SerializerId,
+    Signal, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef, StashFull, Stores, Tag,
+    Tags, Timestamp, WriteError, WriteEvents, WriterId,
 };
 pub use annals_postgres::{
     ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,

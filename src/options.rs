@@ -1,4 +1,5 @@
 use annals_journal::JournalSettings;
+use annals_persistence::EntitySettings;
 use annals_postgres::Settings;
 
 use crate::{Annals, OpenError};
@@ -9,6 +10,7 @@ pub struct Options {
     pub(crate) settings: Settings,
     pub(crate) readers: u32,
     pub(crate) journal: JournalSettings,
+    pub(crate) entities: EntitySettings,
     pub(crate) migrate: bool,
 }
 
@@ -19,6 +21,7 @@ impl Options {
             settings,
             readers: 10,
             journal: JournalSettings::default(),
+            entities: EntitySettings::default(),
             migrate: true,
         }
     }
@@ -35,6 +38,13 @@ impl Options {
     #[must_use]
     pub const fn journal(mut self, journal: JournalSettings) -> Self {
         self.journal = journal;
+        self
+    }
+
+    /// How many entities live, and for how long.
+    #[must_use]
+    pub fn entities(mut self, entities: EntitySettings) -> Self {
+        self.entities = entities;
         self
     }
 

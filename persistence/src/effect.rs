@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{CommandError, EventSourced, Metadata, Reply};
+use crate::{CommandError, EntityContext, EventSourced, Metadata, Reply};
 
 /// What a command does: which events it persists, and what happens when they are durable.
 ///
@@ -12,18 +12,21 @@ pub struct Effect<E: EventSourced> {
     pub(crate) events: Vec<E::Event>,
     pub(crate) metadata: Metadata,
     pub(crate) callbacks: Vec<Callback<E>>,
+    pub(crate) stash: Option<E::Command>,
+    pub(crate) unstash_all: bool,
     pub(crate) stop: bool,
     pub(crate) unhandled: bool,
 }
 
 /// What happens after the write, in the order in which it was asked for.
-pub(crate) enum Callback<E> {
+pub(crate) enum Callback<E: EventSourced> {
     /// Only if the events are durable.
-    Run(Box<dyn FnOnce(&E) + Send>),
+    Run(Task<E>),
     /// In any case: the caller waits.
     Reply(Answer<E>),
 }
 
+type Task<E> = Box<dyn FnOnce(&E, &EntityContext<<E as EventSourced>::Command>) + Send>;
 type Answer<E> = Box<dyn FnOnce(Result<&E, CommandError>) + Send>;
 
 impl<E: EventSourced> Effect<E> {
@@ -46,6 +49,8 @@ impl<E: EventSourced> Effect<E> {
             events: Vec::new(),
             metadata: Metadata::new(),
             callbacks: Vec::new(),
+            stash: None,
+            unstash_all: false,
             stop: false,
             unhandled: false,
         }
@@ -65,6 +70,23 @@ impl<E: EventSourced> Effect<E> {
         Self::none().then_stop()
     }
 
+    /// Keeps the command for later: until [`Self::then_unstash_all`], or until the entity ends, and
+    /// then its caller learns that there is no reply. At most
+    /// [`STASH_CAPACITY`](EventSourced::STASH_CAPACITY) are kept; what becomes of one more,
+    /// [`stash_full`](EventSourced::stash_full) says.
+    pub fn stash(command: E::Command) -> Self {
+        Self {
+            stash: Some(command),
+            ..Self::none()
+        }
+    }
+
+    /// Runs every stashed command, in the order in which they came, before any that waits in the
+    /// mailbox. One that is stashed again meanwhile waits for the next time.
+    pub fn unstash_all() -> Self {
+        Self::none().then_unstash_all()
+    }
+
     /// Stores `metadata` beside each of the events.
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
@@ -73,7 +95,51 @@ impl<E: EventSourced> Effect<E> {
 
     /// Runs `callback` once, with the state behind the events, when they are durable. It does not
     /// run if they could not be stored, nor at recovery.
-    pub fn then_run(mut self, callback: impl FnOnce(&E) + Send + 'static) -> Self {
+    pub fn then_run(self, callback: impl FnOnce(&E) + Send + 'static) -> Self {
+        self.then_run_with(move |state, _| callback(state))
+    }
+
+    /// The same with what the entity knows of itself: its id, its sequence number, and where to send
+    /// commands to itself. For a reply that comes later, move the port into a task that the callback
+    /// begins.
+    ///
+    /// ```
+    /// use annals_persistence::{Effect, EventSourced, Reply};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Default, Serialize, Deserialize)]
+    /// # struct Order { paid: bool }
+    /// # #[derive(Serialize, Deserialize)]
+    /// # enum Event { PaymentAsked, Paid }
+    /// # async fn ask_the_bank() {}
+    ///
+    /// enum Command {
+    ///     Pay(Reply<()>),
+    ///     Paid(Reply<()>),
+    /// }
+    ///
+    /// # impl EventSourced for Order {
+    /// #     const ENTITY: &'static str = "Order";
+    /// #     type Command = Command;
+    /// #     type Event = Event;
+    /// fn handle(&self, command: Command) -> Effect<Self> {
+    ///     match command {
+    ///         Command::Pay(reply) => self.persist(Event::PaymentAsked).then_run_with(|_, order| {
+    ///             let order = order.myself().clone();
+    ///             tokio::spawn(async move {
+    ///                 ask_the_bank().await;
+    ///                 order.send_message(Command::Paid(reply))
+    ///             });
+    ///         }),
+    ///         Command::Paid(reply) => self.persist(Event::Paid).reply(reply, ()),
+    ///     }
+    /// }
+    /// #     fn apply(&mut self, event: Event) { self.paid = matches!(event, Event::Paid); }
+    /// # }
+    /// ```
+    pub fn then_run_with(
+        mut self,
+        callback: impl FnOnce(&E, &EntityContext<E::Command>) + Send + 'static,
+    ) -> Self {
         self.callbacks.push(Callback::Run(Box::new(callback)));
         self
     }
@@ -97,6 +163,21 @@ impl<E: EventSourced> Effect<E> {
         self.then_reply(reply, move |_| answer)
     }
 
+    /// Replies that there is no answer, and why.
+    pub fn refuse<T: Send + 'static>(mut self, reply: Reply<T>, reason: CommandError) -> Self {
+        self.callbacks.push(Callback::Reply(Box::new(move |_| {
+            // A caller that no longer waits is no concern of the entity.
+            let _ = reply.send(Err(reason));
+        })));
+        self
+    }
+
+    /// Runs every stashed command afterwards: [`Self::unstash_all`].
+    pub fn then_unstash_all(mut self) -> Self {
+        self.unstash_all = true;
+        self
+    }
+
     /// Stops the entity afterwards, once the commands that are already in its mailbox are dealt
     /// with. One whose events were rejected goes on instead.
     pub fn then_stop(mut self) -> Self {
@@ -111,6 +192,8 @@ impl<E: EventSourced> fmt::Debug for Effect<E> {
             .field("events", &self.events.len())
             .field("metadata", &self.metadata)
             .field("callbacks", &self.callbacks.len())
+            .field("stash", &self.stash.is_some())
+            .field("unstash_all", &self.unstash_all)
             .field("stop", &self.stop)
             .field("unhandled", &self.unhandled)
             .finish()

@@ -1,86 +1,104 @@
+mod error;
+mod idle;
+mod population;
+mod presence;
+mod settings;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use dashmap::DashMap;
-use futures::future::join_all;
-use ractor::{Actor, ActorCell, ActorRef, ActorStatus, SpawnErr};
-use thiserror::Error;
-use tokio::sync::{OnceCell, oneshot};
+use futures::future::{BoxFuture, join_all};
+use ractor::{Actor, ActorRef, ActorStatus, Message};
+use tokio::sync::oneshot;
 
-use crate::entity::{Birth, EntityActor, Stores};
+pub use error::EntityError;
+use population::{Live, Population, Slot};
+pub(crate) use presence::{Presence, Vitals};
+pub use settings::EntitySettings;
+
+use crate::entity::{Birth, EntityActor};
+use crate::incarnation::find;
 use crate::{
-    EntityRef, EventSourced, InvalidPersistenceId, JournalRef, PersistenceId, Recovered,
-    RecoveryError, SharedError, SnapshotRef,
+    EntityRef, EventSourced, JournalRef, PersistenceId, Recovery, SequenceNumber, SnapshotRef,
+    Stores,
 };
 
 /// The live entities of one process over one journal: one actor a persistence id, started when it
 /// is first asked for. Cheap to clone.
 #[derive(Clone)]
 pub struct Entities {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     stores: Stores,
-    live: DashMap<PersistenceId, Slot>,
-    closed: AtomicBool,
-}
-
-/// Filled by the first who asks; the others wait for it.
-type Slot = Arc<OnceCell<Live>>;
-
-struct Live {
-    cell: ActorCell,
-    recovered: Recovered,
+    population: Arc<Population>,
 }
 
 impl Entities {
     /// Entities whose events go into `journal` and whose snapshots go into `snapshots`.
     pub fn new(journal: JournalRef, snapshots: SnapshotRef) -> Self {
+        Self::with(journal, snapshots, EntitySettings::default())
+    }
+
+    /// The same with settings of its own.
+    pub fn with(journal: JournalRef, snapshots: SnapshotRef, settings: EntitySettings) -> Self {
+        let stores = Stores {
+            journal,
+            snapshots,
+            readers: settings.readers.clone(),
+        };
         Self {
-            inner: Arc::new(Inner {
-                stores: Stores { journal, snapshots },
-                live: DashMap::new(),
-                closed: AtomicBool::new(false),
-            }),
+            stores,
+            population: Arc::new(Population::new(settings)),
         }
     }
 
     /// The entity of that id: the live one, or a new one that recovers first. When two ask at once,
     /// one actor starts and both get it. An entity that is stopping is waited for, so that two
-    /// incarnations never write at the same time.
+    /// incarnations never write at the same time. One that failed more than once in a row comes back
+    /// no sooner than [`EntitySettings::restart`] says: whoever asks waits, or hears again why it did
+    /// not recover.
     ///
     /// # Errors
     /// The id is none, the recovery failed, or [`Self::drain`] was called.
     ///
     /// # Cancel safety
     /// A recovery that began may be given up; the next caller begins anew.
-    pub async fn get<E: EventSourced>(&self, entity_id: &str) -> Result<EntityRef<E>, EntityError> {
+    pub async fn get<E: EventSourced>(
+        &self,
+        entity_id: &str,
+    ) -> Result<EntityRef<E::Command>, EntityError> {
+        self.get_by_name::<E>(PersistenceId::of(E::ENTITY, entity_id)?)
+            .await
+    }
+
+    /// The state of an entity as `recovery` finds it, and the last event that is in it; without an
+    /// actor, beside the live one if there is one. For a look into the past, and for tools.
+    ///
+    /// ```
+    /// # use annals_persistence::{Entities, EntityError, EventSourced, Recovery};
+    /// # async fn look<Account: EventSourced>(entities: Entities) -> Result<(), EntityError> {
+    /// let past = Recovery::latest().up_to(100.into());
+    /// let (account, sequence_number) = entities.recall::<Account>("42", past).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The id is none, or the recovery failed.
+    ///
+    /// # Cancel safety
+    /// Reads only; drop it at any time.
+    pub async fn recall<E: EventSourced>(
+        &self,
+        entity_id: &str,
+        recovery: Recovery,
+    ) -> Result<(E, SequenceNumber), EntityError> {
         let persistence_id = PersistenceId::of(E::ENTITY, entity_id)?;
-        loop {
-            if self.inner.closed.load(Ordering::Acquire) {
-                return Err(EntityError::Draining { persistence_id });
-            }
-            let slot = self.slot(&persistence_id);
-            let started = slot.get_or_try_init(|| self.start::<E>(&persistence_id));
-            let live = match started.await {
-                Ok(live) => live,
-                Err(error) => {
-                    self.give_back(&persistence_id, &slot);
-                    return Err(error);
-                }
-            };
-            if live.cell.get_status() <= ActorStatus::Running {
-                if live.cell.is_message_type_of::<E::Command>() != Some(true) {
-                    return Err(EntityError::OtherType { persistence_id });
-                }
-                let actor = ActorRef::from(live.cell.clone());
-                return Ok(EntityRef::new(actor, persistence_id, live.recovered));
-            }
-            // Waiting fails only for an actor that is gone already.
-            let _ = live.cell.wait(None).await;
-            self.forget(&persistence_id, &slot);
+        let _permit = self.population.permit(&persistence_id).await?;
+        match find::<E>(&persistence_id, &self.stores, recovery).await {
+            Ok(found) => Ok((found.state, found.sequence_number)),
+            Err(source) => Err(EntityError::Recovery {
+                persistence_id,
+                source,
+            }),
         }
     }
 
@@ -90,13 +108,8 @@ impl Entities {
     /// # Cancel safety
     /// New entities stay refused; call it again to wait for those that are live.
     pub async fn drain(&self) {
-        self.inner.closed.store(true, Ordering::Release);
-        let slots: Vec<Slot> = self
-            .inner
-            .live
-            .iter()
-            .map(|slot| Arc::clone(slot.value()))
-            .collect();
+        self.population.close();
+        let slots = self.population.slots();
         join_all(slots.iter().map(|slot| async {
             // Waits for whoever is filling the slot; whoever comes later finds the doors closed.
             if let Ok(live) = slot.get_or_try_init(|| async { Err(()) }).await {
@@ -105,64 +118,134 @@ impl Entities {
             }
         }))
         .await;
-        self.inner.live.clear();
+        self.population.clear();
     }
 
-    /// How many entities are held, those that stopped since they were last asked for included.
+    /// How many entities are live, those included that are about to start or to stop.
     pub fn len(&self) -> usize {
-        self.inner.live.len()
+        self.population.len()
     }
 
-    /// Whether none is held.
+    /// Whether none is live.
     pub fn is_empty(&self) -> bool {
-        self.inner.live.is_empty()
+        self.population.len() == 0
     }
 
-    fn slot(&self, persistence_id: &PersistenceId) -> Slot {
-        if let Some(slot) = self.inner.live.get(persistence_id) {
-            return Arc::clone(&slot);
+    async fn get_by_name<E: EventSourced>(
+        &self,
+        persistence_id: PersistenceId,
+    ) -> Result<EntityRef<E::Command>, EntityError> {
+        loop {
+            if self.population.is_closed() {
+                return Err(EntityError::Draining { persistence_id });
+            }
+            let slot = self.population.slot(&persistence_id);
+            let started = slot.get_or_try_init(|| self.start::<E>(&persistence_id, &slot));
+            let live = match started.await {
+                Ok(live) => live,
+                Err(error) => {
+                    self.population.give_back(&persistence_id, &slot);
+                    return Err(error);
+                }
+            };
+            if live.cell.get_status() <= ActorStatus::Running {
+                if live.cell.is_message_type_of::<E::Command>() != Some(true) {
+                    return Err(EntityError::OtherType { persistence_id });
+                }
+                self.population.touch(live);
+                return Ok(EntityRef::new(
+                    ActorRef::from(live.cell.clone()),
+                    persistence_id,
+                    live.recovered,
+                    Arc::clone(&live.vitals),
+                    Home {
+                        entities: self.clone(),
+                        get: get_again::<E>,
+                    },
+                ));
+            }
+            // Waiting fails only for an actor that is gone already.
+            let _ = live.cell.wait(None).await;
+            self.population.forget(&persistence_id, &slot);
         }
-        Arc::clone(&self.inner.live.entry(persistence_id.clone()).or_default())
-    }
-
-    /// Forgets a slot that could not be filled, unless another caller is about to fill it: an actor
-    /// in a slot that is forgotten would get a twin.
-    fn give_back(&self, persistence_id: &PersistenceId, slot: &Slot) {
-        self.inner.live.remove_if(persistence_id, |_, current| {
-            // One is the map's and one the caller's; no more can be had while the map is locked.
-            Arc::ptr_eq(current, slot) && Arc::strong_count(slot) == 2
-        });
-    }
-
-    fn forget(&self, persistence_id: &PersistenceId, slot: &Slot) {
-        self.inner
-            .live
-            .remove_if(persistence_id, |_, current| Arc::ptr_eq(current, slot));
     }
 
     async fn start<E: EventSourced>(
         &self,
         persistence_id: &PersistenceId,
-    ) -> Result<Live, EntityError> {
-        if self.inner.closed.load(Ordering::Acquire) {
-            return Err(EntityError::Draining {
-                persistence_id: persistence_id.clone(),
-            });
-        }
+        slot: &Slot,
+    ) -> Result<Arc<Live>, EntityError> {
+        let is_comeback = self.population.wait_for_comeback(persistence_id).await?;
+        let _permit = self.population.permit(persistence_id).await?;
         let (tell, mut told) = oneshot::channel();
+        let vitals = self.population.expect();
         let birth = Birth {
             persistence_id: persistence_id.clone(),
-            stores: self.inner.stores.clone(),
+            stores: self.stores.clone(),
+            presence: Presence::new(
+                &self.population,
+                slot,
+                persistence_id.clone(),
+                Arc::clone(&vitals),
+                is_comeback,
+            ),
             recovered: tell,
         };
         match Actor::spawn(None, EntityActor::<E>::new(), birth).await {
-            Ok((actor, _)) => Ok(Live {
-                cell: actor.get_cell(),
-                // Told before the actor started. To wait here would leave a live actor without a
-                // slot if the caller gave up at this point.
-                recovered: told.try_recv().unwrap_or_default(),
-            }),
-            Err(error) => Err(EntityError::from_spawn(persistence_id.clone(), error)),
+            Ok((actor, _)) => {
+                let live = Arc::new(Live {
+                    cell: actor.get_cell(),
+                    // Told before the actor started. To wait here would leave a live actor without a
+                    // slot if the caller gave up at this point.
+                    recovered: told.try_recv().unwrap_or_default(),
+                    vitals,
+                });
+                self.population.admit(&live);
+                Ok(live)
+            }
+            Err(error) => {
+                let error = EntityError::from_spawn(persistence_id.clone(), error);
+                if let EntityError::Recovery { source, .. } = &error {
+                    self.population
+                        .set_back(persistence_id, Some(source.clone()));
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+fn get_again<E: EventSourced>(
+    entities: Entities,
+    persistence_id: PersistenceId,
+) -> BoxFuture<'static, Result<EntityRef<E::Command>, EntityError>> {
+    Box::pin(async move { entities.get_by_name::<E>(persistence_id).await })
+}
+
+/// Monomorphic in the entity type, so that a reference needs to know only its commands.
+type Get<C> = fn(Entities, PersistenceId) -> BoxFuture<'static, Result<EntityRef<C>, EntityError>>;
+
+/// The way back to an entity that has stopped since.
+pub(crate) struct Home<C: Message> {
+    entities: Entities,
+    get: Get<C>,
+}
+
+impl<C: Message> Home<C> {
+    /// The entity as it lives now, or its next incarnation.
+    pub(crate) async fn get(
+        &self,
+        persistence_id: PersistenceId,
+    ) -> Result<EntityRef<C>, EntityError> {
+        (self.get)(self.entities.clone(), persistence_id).await
+    }
+}
+
+impl<C: Message> Clone for Home<C> {
+    fn clone(&self) -> Self {
+        Self {
+            entities: self.entities.clone(),
+            get: self.get,
         }
     }
 }
@@ -170,67 +253,7 @@ impl Entities {
 impl fmt::Debug for Entities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entities")
-            .field("held", &self.len())
+            .field("live", &self.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Why there is no entity to talk to.
-#[derive(Debug, Clone, Error)]
-#[non_exhaustive]
-pub enum EntityError {
-    /// The id cannot be one.
-    #[error(transparent)]
-    InvalidId(#[from] InvalidPersistenceId),
-    /// Its state could not be recovered.
-    #[error("the entity {persistence_id} could not recover")]
-    Recovery {
-        /// Which entity.
-        persistence_id: PersistenceId,
-        /// Why.
-        source: RecoveryError,
-    },
-    /// Another entity type with the same name and other commands is live under this id.
-    #[error(
-        "{persistence_id} is live as an entity with other commands; give the two entity types different names"
-    )]
-    OtherType {
-        /// Which entity.
-        persistence_id: PersistenceId,
-    },
-    /// The process is shutting down.
-    #[error("{persistence_id} was not started, because the entities are being drained")]
-    Draining {
-        /// Which entity.
-        persistence_id: PersistenceId,
-    },
-    /// Its actor did not start for a reason of the runtime.
-    #[error("the actor of {persistence_id} did not start")]
-    Spawn {
-        /// Which entity.
-        persistence_id: PersistenceId,
-        /// What the runtime says.
-        source: SharedError,
-    },
-}
-
-impl EntityError {
-    fn from_spawn(persistence_id: PersistenceId, error: SpawnErr) -> Self {
-        let error = match error {
-            SpawnErr::StartupFailed(cause) => match cause.downcast::<RecoveryError>() {
-                Ok(source) => {
-                    return Self::Recovery {
-                        persistence_id,
-                        source: *source,
-                    };
-                }
-                Err(cause) => SpawnErr::StartupFailed(cause),
-            },
-            other => other,
-        };
-        Self::Spawn {
-            persistence_id,
-            source: Arc::new(error),
-        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
-use ractor::{ActorRef, RpcReplyPort};
+use ractor::{ActorRef, Message, MessagingErr, RpcReplyPort};
 use thiserror::Error;
 
-use crate::{EventSourced, PersistenceId, SequenceNumber, WriteError};
+use crate::entities::{Home, Vitals};
+use crate::{EntityError, PersistenceId, SequenceNumber, StashFull, WriteError};
 
 /// Where a command's answer goes: a port of `ractor`, so that `call!` and its kin work. The caller
 /// gets what the entity answers, or why its events could not be stored.
@@ -25,6 +27,9 @@ pub enum CommandError {
         "the events of the command were not confirmed and the entity stopped; get it again to see what is stored"
     )]
     Failed(#[source] WriteError),
+    /// The entity could not take the command now and had no room to keep it for later.
+    #[error(transparent)]
+    StashFull(#[from] StashFull),
 }
 
 /// Why an entity gave no answer, or not the one that was hoped for.
@@ -34,16 +39,25 @@ pub enum AskError {
     /// The events of the command are not stored, or may not be.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The entity had stopped before the command reached it.
-    #[error("the entity {persistence_id} has stopped; get it again and repeat the command")]
-    Stopped {
+    /// There was no entity to send the command to: it could not recover, or the process is shutting
+    /// down.
+    #[error(transparent)]
+    Entity(#[from] EntityError),
+    /// The entity stopped because of another command before it came to this one.
+    #[error(
+        "the entity {persistence_id} stopped before it came to the command, because the events of another were not confirmed; \
+         repeat the command"
+    )]
+    Failed {
         /// Which entity.
         persistence_id: PersistenceId,
+        /// What happened to the other command's events.
+        source: WriteError,
     },
-    /// The entity took the command and gave no reply: it does not handle it, or stopped before it
-    /// came to it.
+    /// The entity took the command and gave no reply: it does not handle it, stopped with the command
+    /// in its stash, or panicked.
     #[error(
-        "the entity {persistence_id} gave no reply; it does not handle the command now, or it stopped"
+        "the entity {persistence_id} gave no reply; it does not handle the command now, or it ended before it could"
     )]
     NoReply {
         /// Which entity.
@@ -51,11 +65,18 @@ pub enum AskError {
     },
 }
 
-/// A live entity: an [`ActorRef`] of its commands that knows its name. Cheap to clone.
-pub struct EntityRef<E: EventSourced> {
-    actor: ActorRef<E::Command>,
+/// An entity by its name and its commands `C`: an [`ActorRef`] of the incarnation that was live when
+/// it was got, and a way to the next ones. Cheap to clone.
+///
+/// [`Self::ask`] and [`Self::tell`] reach the entity also when it has stopped since, by passivation
+/// for instance: they get it anew. The `ActorRef` to which this dereferences, with the macros and
+/// functions of `ractor`, reaches the one incarnation only.
+pub struct EntityRef<C: Message> {
+    actor: ActorRef<C>,
     persistence_id: PersistenceId,
     recovered: Recovered,
+    vitals: Arc<Vitals>,
+    home: Home<C>,
 }
 
 /// What an entity read when it started.
@@ -67,42 +88,52 @@ pub struct Recovered {
     pub events: u64,
 }
 
-impl<E: EventSourced> EntityRef<E> {
+impl<C: Message> EntityRef<C> {
     pub(crate) const fn new(
-        actor: ActorRef<E::Command>,
+        actor: ActorRef<C>,
         persistence_id: PersistenceId,
         recovered: Recovered,
+        vitals: Arc<Vitals>,
+        home: Home<C>,
     ) -> Self {
         Self {
             actor,
             persistence_id,
             recovered,
+            vitals,
+            home,
         }
     }
 
     /// Sends a command and waits for its answer.
     ///
     /// # Errors
-    /// The events could not be stored, or the entity stopped or does not handle the command.
+    /// The events could not be stored, the entity ended or does not handle the command, or there is
+    /// no entity to be had.
     ///
     /// # Cancel safety
     /// A command that was sent is not taken back.
     pub async fn ask<T: Send + 'static>(
         &self,
-        command: impl FnOnce(Reply<T>) -> E::Command,
+        command: impl FnOnce(Reply<T>) -> C,
     ) -> Result<T, AskError> {
         let (reply, answer) = ractor::concurrency::oneshot();
-        if self.actor.send_message(command(reply.into())).is_err() {
-            return Err(AskError::Stopped {
-                persistence_id: self.persistence_id.clone(),
-            });
-        }
+        let vitals = self.deliver(command(reply.into())).await?;
         match answer.await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(AskError::NoReply {
-                persistence_id: self.persistence_id.clone(),
-            }),
+            Err(_) => Err(self.no_answer(vitals.as_deref())),
         }
+    }
+
+    /// Sends a command and waits for nothing but that there is an entity to take it.
+    ///
+    /// # Errors
+    /// There is no entity to be had.
+    ///
+    /// # Cancel safety
+    /// A command that was sent is not taken back.
+    pub async fn tell(&self, command: C) -> Result<(), EntityError> {
+        self.deliver(command).await.map(|_| ())
     }
 
     /// Its name in the journal.
@@ -114,27 +145,68 @@ impl<E: EventSourced> EntityRef<E> {
     pub const fn recovered(&self) -> Recovered {
         self.recovered
     }
+
+    /// Gives the vitals of the incarnation that took the command, unless it is this one.
+    async fn deliver(&self, command: C) -> Result<Option<Arc<Vitals>>, EntityError> {
+        let Err(returned) = self.actor.send_message(command) else {
+            return Ok(None);
+        };
+        let mut command = returned_command(returned, &self.persistence_id)?;
+        loop {
+            let next = self.home.get(self.persistence_id.clone()).await?;
+            match next.actor.send_message(command) {
+                Ok(()) => return Ok(Some(next.vitals)),
+                Err(returned) => command = returned_command(returned, &self.persistence_id)?,
+            }
+        }
+    }
+
+    fn no_answer(&self, vitals: Option<&Vitals>) -> AskError {
+        let persistence_id = self.persistence_id.clone();
+        match vitals.unwrap_or(&self.vitals).failure() {
+            Some(source) => AskError::Failed {
+                persistence_id,
+                source: source.clone(),
+            },
+            None => AskError::NoReply { persistence_id },
+        }
+    }
 }
 
-impl<E: EventSourced> Deref for EntityRef<E> {
-    type Target = ActorRef<E::Command>;
+/// A closed mailbox gives the command back.
+fn returned_command<C>(
+    error: MessagingErr<C>,
+    persistence_id: &PersistenceId,
+) -> Result<C, EntityError> {
+    match error {
+        MessagingErr::SendErr(command) => Ok(command),
+        _ => Err(EntityError::OtherType {
+            persistence_id: persistence_id.clone(),
+        }),
+    }
+}
+
+impl<C: Message> Deref for EntityRef<C> {
+    type Target = ActorRef<C>;
 
     fn deref(&self) -> &Self::Target {
         &self.actor
     }
 }
 
-impl<E: EventSourced> Clone for EntityRef<E> {
+impl<C: Message> Clone for EntityRef<C> {
     fn clone(&self) -> Self {
         Self::new(
             self.actor.clone(),
             self.persistence_id.clone(),
             self.recovered,
+            Arc::clone(&self.vitals),
+            self.home.clone(),
         )
     }
 }
 
-impl<E: EventSourced> fmt::Debug for EntityRef<E> {
+impl<C: Message> fmt::Debug for EntityRef<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EntityRef")
             .field("persistence_id", &self.persistence_id)

@@ -3,7 +3,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Bincode, CodecError, Effect, InvalidTag, Json, Payload, PersistenceId, Reply, Retention, Tags,
+    Bincode, CodecError, CommandError, Effect, EntityContext, InvalidTag, Json, Payload,
+    PersistenceId, Recovery, Reply, Retention, SequenceNumber, Signal, StashFull, Tags,
 };
 
 /// An entity whose state is the fold of its events.
@@ -55,6 +56,9 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
     /// events are stored.
     const ENTITY: &'static str;
 
+    /// How many commands may wait in the stash: [`Effect::stash`].
+    const STASH_CAPACITY: usize = 4096;
+
     /// What callers send; it carries the ports to reply to.
     type Command: Message;
 
@@ -82,9 +86,36 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
         Ok(Tags::none())
     }
 
-    /// When to take snapshots.
+    /// When to take snapshots by count, and what to delete behind them.
     fn retention() -> Retention {
         Retention::none()
+    }
+
+    /// Whether to take a snapshot because of an event that was just persisted: the last one of a
+    /// chapter, for instance. Such a snapshot deletes nothing unless the count wants it too.
+    fn snapshot_on(_event: &Self::Event) -> bool {
+        false
+    }
+
+    /// Whether to take a snapshot because of the state behind a write: its size, for instance.
+    fn snapshot_when(&self, _sequence_number: SequenceNumber) -> bool {
+        false
+    }
+
+    /// How the state is found again.
+    fn recovery() -> Recovery {
+        Recovery::latest()
+    }
+
+    /// Hears of what happens to the entity besides commands. The state cannot change here; to act on
+    /// a signal, send a command to [`EntityContext::myself`].
+    fn on_signal(&self, _signal: Signal, _context: &EntityContext<Self::Command>) {}
+
+    /// What becomes of a command that the stash has no room for: it is [`Self::unhandled`] unless
+    /// this is overridden, so that its caller learns that there is no reply. To tell the caller
+    /// why, take the command apart and [`refuse`](Self::refuse) it.
+    fn stash_full(&self, _command: Self::Command, _full: StashFull) -> Effect<Self> {
+        Effect::unhandled()
     }
 
     /// How an event is stored: as [`Json`] unless this is overridden.
@@ -121,7 +152,7 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
         Bincode::decode(Self::ENTITY, payload)
     }
 
-    /// Begins an effect that persists one event. Like the five below it is there to be called in
+    /// Begins an effect that persists one event. Like those below it is there to be called in
     /// [`Self::handle`], not to be overridden.
     fn persist(&self, event: Self::Event) -> Effect<Self> {
         Effect::persist(event)
@@ -135,6 +166,25 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
     /// The effect that replies and persists nothing.
     fn reply<T: Send + 'static>(&self, reply: Reply<T>, answer: T) -> Effect<Self> {
         Effect::none().reply(reply, answer)
+    }
+
+    /// The effect that replies that there is no answer, and why.
+    fn refuse<T: Send + 'static>(
+        &self,
+        reply: Reply<T>,
+        reason: impl Into<CommandError>,
+    ) -> Effect<Self> {
+        Effect::none().refuse(reply, reason.into())
+    }
+
+    /// The effect that keeps the command for later: [`Effect::stash`].
+    fn stash(&self, command: Self::Command) -> Effect<Self> {
+        Effect::stash(command)
+    }
+
+    /// The effect that runs what was stashed: [`Effect::unstash_all`].
+    fn unstash_all(&self) -> Effect<Self> {
+        Effect::unstash_all()
     }
 
     /// The effect that does nothing.

@@ -5,33 +5,42 @@
 //! Most users meet this crate through `annals`, which re-exports it. Read [`EventSourced`] first;
 //! write a store of your own against [`JournalMessage`], [`SnapshotMessage`] and [`QueryMessage`].
 
+mod backoff;
 mod codec;
+mod context;
 mod effect;
 mod entities;
 mod entity;
 mod entity_ref;
 mod envelope;
 mod event_sourced;
+mod incarnation;
 mod journal;
 mod metadata;
 mod offset;
 mod payload;
 mod persistence_id;
 mod query;
+mod reader_positions;
 mod recovery;
 mod retention;
 mod sequence_number;
+mod signal;
 mod snapshot;
+mod stash;
 mod tag;
 mod timestamp;
 mod writer;
 
+pub use backoff::Backoff;
 pub use codec::{Bincode, CodecError, Json};
+pub use context::EntityContext;
 pub use effect::Effect;
-pub use entities::{Entities, EntityError};
+pub use entities::{Entities, EntityError, EntitySettings};
 pub use entity_ref::{AskError, CommandError, EntityRef, Recovered, Reply};
 pub use envelope::EventEnvelope;
 pub use event_sourced::EventSourced;
+pub use incarnation::{Incarnation, Stores};
 pub use journal::{
     DeleteError, DeleteEvents, JournalCapacity, JournalMessage, JournalRef, NewEvent, Outcome,
     Rejection, Replay, ReplayBatch, ReplayError, ReplayEvents, WriteError, WriteEvents,
@@ -43,12 +52,15 @@ pub use persistence_id::{InvalidPersistenceId, PersistenceId};
 pub use query::{
     Batches, EventBatch, EventStream, PersistenceIdStream, QueryError, QueryMessage, QueryRef, Tail,
 };
+pub use reader_positions::ReaderPositions;
 pub use recovery::{Recovery, RecoveryError};
 pub use retention::Retention;
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
+pub use signal::Signal;
 pub use snapshot::{
     SaveSnapshot, SelectedSnapshot, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef,
 };
+pub use stash::StashFull;
 pub use tag::{InvalidTag, Tag, Tags};
 pub use timestamp::Timestamp;
 pub use writer::WriterId;

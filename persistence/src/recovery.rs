@@ -1,72 +1,96 @@
+//! How an entity finds its state again, and why it may not.
+
+mod contiguity;
+
+use std::time::Duration;
+
 use thiserror::Error;
 
+pub(crate) use contiguity::{Bounds, Contiguity};
+
 use crate::{
-    CodecError, InvalidPersistenceId, PersistenceId, ReplayError, SequenceNumber, SnapshotError,
+    CodecError, InvalidPersistenceId, PersistenceId, ReplayError, SequenceNumber, SnapshotCriteria,
+    SnapshotError,
 };
 
-/// Watches over a replay: events must follow each other without a hole, from the snapshot, the
-/// deletion mark or the first event on, up to the highest sequence number that was ever given.
-#[derive(Debug)]
+/// How an entity finds its state again: from the newest snapshot and every event behind it, unless
+/// this says otherwise.
+///
+/// ```
+/// use annals_persistence::{Recovery, SequenceNumber};
+///
+/// // The state as it was behind event 100, from the events alone.
+/// let recovery = Recovery::without_snapshots().up_to(SequenceNumber::from(100));
+/// # let _ = recovery;
+/// ```
+#[derive(Clone, Copy, Debug)]
 pub struct Recovery {
-    persistence_id: PersistenceId,
-    reached: SequenceNumber,
-    highest: SequenceNumber,
+    pub(crate) start: Start,
+    pub(crate) to: SequenceNumber,
+    pub(crate) event_timeout: Duration,
+}
+
+/// Where a recovery begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start {
+    /// At the newest snapshot that meets the criteria, or at the first event.
+    Snapshot(SnapshotCriteria),
+    /// At the first event.
+    Beginning,
+    /// Behind the last event.
+    End,
 }
 
 impl Recovery {
-    /// Begins behind `snapshot` or behind the deleted events, whichever is further.
-    ///
-    /// # Errors
-    /// The snapshot is newer than the newest event that the journal ever gave out.
-    pub fn begin(
-        persistence_id: PersistenceId,
-        snapshot: SequenceNumber,
-        deleted_to: SequenceNumber,
-        highest: SequenceNumber,
-    ) -> Result<Self, RecoveryError> {
-        if snapshot > highest {
-            return Err(RecoveryError::SnapshotAhead {
-                persistence_id,
-                snapshot,
-                highest,
-            });
-        }
-        Ok(Self {
-            persistence_id,
-            reached: snapshot.max(deleted_to),
-            highest,
-        })
+    /// From the newest snapshot and every event behind it.
+    pub const fn latest() -> Self {
+        Self::from_snapshot(SnapshotCriteria::latest())
     }
 
-    /// Takes the next event.
-    ///
-    /// # Errors
-    /// It is not the one that follows.
-    pub fn accept(&mut self, sequence_number: SequenceNumber) -> Result<(), RecoveryError> {
-        if sequence_number != self.reached.next() {
-            return Err(RecoveryError::Hole {
-                persistence_id: self.persistence_id.clone(),
-                expected: self.reached.next(),
-                found: Some(sequence_number),
-            });
+    /// From the newest snapshot that meets the criteria and every event behind it.
+    pub const fn from_snapshot(criteria: SnapshotCriteria) -> Self {
+        Self {
+            start: Start::Snapshot(criteria),
+            to: SequenceNumber::MAX,
+            event_timeout: Duration::from_secs(30),
         }
-        self.reached = sequence_number;
-        Ok(())
     }
 
-    /// The sequence number of the newest event.
-    ///
-    /// # Errors
-    /// Events are missing at the end.
-    pub fn finish(self) -> Result<SequenceNumber, RecoveryError> {
-        if self.reached < self.highest {
-            return Err(RecoveryError::Hole {
-                persistence_id: self.persistence_id,
-                expected: self.reached.next(),
-                found: None,
-            });
-        }
-        Ok(self.reached)
+    /// From the first event, whatever snapshots there are.
+    pub const fn without_snapshots() -> Self {
+        let mut recovery = Self::latest();
+        recovery.start = Start::Beginning;
+        recovery
+    }
+
+    /// Reads neither snapshots nor events, only the highest sequence number: for entities that write
+    /// and never look back. Their state begins anew each time, and no snapshot is taken of it.
+    pub const fn disabled() -> Self {
+        let mut recovery = Self::latest();
+        recovery.start = Start::End;
+        recovery
+    }
+
+    /// The state as it was behind that event. An entity whose history goes on behind it takes
+    /// commands, and rejects every event: its state is not the one to decide by.
+    #[must_use]
+    pub const fn up_to(mut self, sequence_number: SequenceNumber) -> Self {
+        self.to = sequence_number;
+        self
+    }
+
+    /// How long the stores may be silent: 30 seconds unless this says otherwise. It counts anew with
+    /// the snapshot and with each batch of events, however long the whole takes.
+    #[must_use]
+    pub const fn event_timeout(mut self, timeout: Duration) -> Self {
+        self.event_timeout = timeout;
+        self
+    }
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self::latest()
     }
 }
 
@@ -91,6 +115,18 @@ pub enum RecoveryError {
         /// The next one that is there, if any.
         found: Option<SequenceNumber>,
     },
+    /// An event is there more than once: two writers were at work, over a store that let them.
+    #[error(
+        "event {sequence_number} of {persistence_id} is there twice, because two writers were at work; \
+         recover with a replay filter that discards the old one's (`Recovery::replay_filter`), \
+         and see that one process at a time runs the entity"
+    )]
+    Duplicate {
+        /// Whose history.
+        persistence_id: PersistenceId,
+        /// Which event.
+        sequence_number: SequenceNumber,
+    },
     /// The snapshot knows more than the journal.
     #[error(
         "the snapshot of {persistence_id} holds event {snapshot}, but the newest event of the journal is {highest}: \
@@ -106,7 +142,9 @@ pub enum RecoveryError {
     },
     /// A snapshot cannot be read, and events that are in it were deleted.
     #[error(
-        "the snapshot of {persistence_id} at event {snapshot} cannot be read, and the events up to {deleted_to} were deleted,          so that nothing older leads to the state; read the old form of the snapshot too (override `decode_snapshot`),          or delete the snapshot to begin without those events on purpose"
+        "the snapshot of {persistence_id} at event {snapshot} cannot be read, and the events up to {deleted_to} were deleted, \
+         so that nothing older leads to the state; read the old form of the snapshot too (override `decode_snapshot`), \
+         or delete the snapshot to begin without those events on purpose"
     )]
     SnapshotUnreadable {
         /// Whose history.
@@ -128,64 +166,23 @@ pub enum RecoveryError {
         /// What the codec says.
         source: CodecError,
     },
+    /// The stores did not answer in time.
+    #[error(
+        "the recovery of {persistence_id} heard nothing from the store for {waited:?} behind event {reached}; \
+         see what the store is busy with, or give it longer (`Recovery::event_timeout`)"
+    )]
+    TimedOut {
+        /// Whose recovery.
+        persistence_id: PersistenceId,
+        /// The last event that is in the state.
+        reached: SequenceNumber,
+        /// How long nothing came.
+        waited: Duration,
+    },
     /// The journal could not be read.
     #[error("the events could not be replayed")]
     Replay(#[from] ReplayError),
     /// The snapshot store could not be read.
     #[error("the snapshot could not be loaded")]
     Snapshot(#[from] SnapshotError),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn begin(snapshot: u32, deleted_to: u32, highest: u32) -> Result<Recovery, RecoveryError> {
-        Recovery::begin(
-            PersistenceId::parse("p-1").unwrap(),
-            snapshot.into(),
-            deleted_to.into(),
-            highest.into(),
-        )
-    }
-
-    fn replay(mut recovery: Recovery, events: &[u32]) -> Result<SequenceNumber, RecoveryError> {
-        for &event in events {
-            recovery.accept(event.into())?;
-        }
-        recovery.finish()
-    }
-
-    #[test]
-    fn a_whole_history_is_accepted_from_each_kind_of_start() {
-        let reached = |recovery, events| replay(recovery, events).unwrap();
-        assert_eq!(reached(begin(0, 0, 0).unwrap(), &[]), 0.into());
-        assert_eq!(reached(begin(0, 0, 3).unwrap(), &[1, 2, 3]), 3.into());
-        assert_eq!(reached(begin(2, 0, 3).unwrap(), &[3]), 3.into());
-        assert_eq!(reached(begin(0, 2, 3).unwrap(), &[3]), 3.into());
-        assert_eq!(reached(begin(1, 3, 3).unwrap(), &[]), 3.into());
-    }
-
-    #[test]
-    fn every_hole_is_found_and_named() {
-        let hole = |recovery, events: &[u32]| match replay(recovery, events) {
-            Err(RecoveryError::Hole {
-                expected, found, ..
-            }) => (expected.get(), found.map(SequenceNumber::get)),
-            other => panic!("no hole: {other:?}"),
-        };
-        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[2, 3]), (1, Some(2)));
-        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[1, 3]), (2, Some(3)));
-        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[1, 2]), (3, None));
-        assert_eq!(hole(begin(1, 0, 3).unwrap(), &[3]), (2, Some(3)));
-        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[1, 1]), (2, Some(1)));
-    }
-
-    #[test]
-    fn a_snapshot_from_the_future_is_refused() {
-        assert!(matches!(
-            begin(5, 0, 4),
-            Err(RecoveryError::SnapshotAhead { .. })
-        ));
-    }
 }

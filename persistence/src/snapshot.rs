@@ -4,7 +4,7 @@
 use ractor::{DerivedActorRef, RpcReplyPort};
 use thiserror::Error;
 
-use crate::{Payload, PersistenceId, SequenceNumber, SharedError, Timestamp};
+use crate::{CodecError, Payload, PersistenceId, SequenceNumber, SharedError, Timestamp};
 
 /// What a snapshot store actor understands.
 #[derive(Debug)]
@@ -119,6 +119,15 @@ impl SnapshotRef {
             .await
     }
 
+    /// Sends a state to the store; the outcome comes later.
+    pub(crate) fn begin_save(&self, snapshot: SaveSnapshot) -> Saving {
+        let (reply, answer) = ractor::concurrency::oneshot();
+        let message = SnapshotMessage::Save(snapshot, Some(reply.into()));
+        // A store that has stopped drops the port, which is the answer.
+        let _ = self.actor.send_message(message);
+        Saving(answer)
+    }
+
     /// Keeps a state without waiting; the store logs a failure.
     pub fn save_aside(&self, snapshot: SaveSnapshot) {
         let persistence_id = snapshot.persistence_id.clone();
@@ -175,6 +184,17 @@ impl SnapshotRef {
     }
 }
 
+/// A state on its way, after it was sent.
+#[derive(Debug)]
+pub(crate) struct Saving(ractor::concurrency::OneshotReceiver<Result<(), SnapshotError>>);
+
+impl Saving {
+    /// Waits until it is durable.
+    pub(crate) async fn outcome(self) -> Result<(), SnapshotError> {
+        self.0.await.unwrap_or(Err(SnapshotError::Stopped))
+    }
+}
+
 /// Why the snapshot store did not do what it was asked.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
@@ -186,6 +206,14 @@ pub enum SnapshotError {
         persistence_id: PersistenceId,
         /// What the store says.
         source: SharedError,
+    },
+    /// The state cannot be written by its codec.
+    #[error("the state of {persistence_id} cannot be encoded; see the cause")]
+    Encode {
+        /// Whose state.
+        persistence_id: PersistenceId,
+        /// What the codec says.
+        source: CodecError,
     },
     /// The store has stopped.
     #[error("the snapshot store has stopped; connect again")]

@@ -220,6 +220,11 @@ pub enum Rejection {
     /// A tag is none.
     #[error("an event has a tag that is none")]
     Tag(#[from] InvalidTag),
+    /// The entity looks at an earlier state of itself.
+    #[error(
+        "the state is that of an earlier time (`Recovery::up_to`), and what it decides would be stored behind later events"
+    )]
+    PastState,
     /// The store refused the rows: a constraint, a trigger, a limit.
     #[error("the store refused it")]
     Refused(#[source] SharedError),

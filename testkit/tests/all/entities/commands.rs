@@ -111,7 +111,11 @@ async fn callbacks_do_not_run_again_at_recovery() {
         .ask(|reply| Command::NoteAndTell("a".to_owned(), tell, reply))
         .await
         .unwrap();
-    let again = world.restarted().get("1").await.unwrap();
+    let again = world
+        .restarted()
+        .get::<super::diary::Diary>("1")
+        .await
+        .unwrap();
     assert_eq!(read(&again).await, ["a"]);
     let mut count = 0;
     while told.recv().await.is_some() {

@@ -40,7 +40,11 @@ async fn deleted_events_are_no_hole() {
         to: 1.into(),
     };
     world.journal.delete(delete).await.unwrap();
-    let diary = world.restarted().get("1").await.unwrap();
+    let diary = world
+        .restarted()
+        .get::<super::diary::Diary>("1")
+        .await
+        .unwrap();
     assert_eq!(read(&diary).await, ["b"]);
     assert_eq!(note(&diary, "c").await.unwrap(), 2);
     assert_eq!(

@@ -33,12 +33,15 @@ impl World {
         Entities::new(self.journal.clone(), self.snapshots.clone())
     }
 
-    pub(super) async fn diary(&self, entity_id: &str) -> EntityRef<Diary> {
-        self.entities.get(entity_id).await.expect("a diary")
+    pub(super) async fn diary(&self, entity_id: &str) -> EntityRef<Command> {
+        self.entities
+            .get::<Diary>(entity_id)
+            .await
+            .expect("a diary")
     }
 
     /// A diary in which these words were noted one by one.
-    pub(super) async fn diary_with(&self, entity_id: &str, words: &[&str]) -> EntityRef<Diary> {
+    pub(super) async fn diary_with(&self, entity_id: &str, words: &[&str]) -> EntityRef<Command> {
         let diary = self.diary(entity_id).await;
         for word in words {
             note(&diary, word).await.expect("a note");
@@ -73,13 +76,13 @@ pub(super) fn id(entity_id: &str) -> PersistenceId {
     PersistenceId::of("Diary", entity_id).expect("an id")
 }
 
-pub(super) async fn note(diary: &EntityRef<Diary>, word: &str) -> Result<usize, AskError> {
+pub(super) async fn note(diary: &EntityRef<Command>, word: &str) -> Result<usize, AskError> {
     diary
         .ask(|reply| Command::Note(word.to_owned(), reply))
         .await
 }
 
-pub(super) async fn read(diary: &EntityRef<Diary>) -> Vec<String> {
+pub(super) async fn read(diary: &EntityRef<Command>) -> Vec<String> {
     diary.ask(Command::Read).await.expect("the words")
 }
 

@@ -61,7 +61,7 @@ pub(crate) async fn tail(home: Home, tag: &str) -> Result<ExitCode, Box<dyn Erro
 
 pub(crate) async fn print_log_book(
     tail_number: &str,
-    log_book: &EntityRef<LogBook<Aircraft>>,
+    log_book: &EntityRef<Command>,
 ) -> Result<(), Box<dyn Error>> {
     let page = log_book.ask(Command::Show).await?;
     if page.last_five.is_empty() {

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::sample::{Sample, histogram};
 
 #[derive(Default, Serialize, Deserialize)]
-struct Counter {
+pub(crate) struct Counter {
     count: u64,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Counted;
+pub(crate) struct Counted;
 
-struct Count(Reply<u64>);
+pub(crate) struct Count(pub(crate) Reply<u64>);
 
 impl EventSourced for Counter {
     const ENTITY: &'static str = "Counter";

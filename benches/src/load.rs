@@ -56,7 +56,7 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-async fn open(server: &Settings) -> Result<Annals, Box<dyn Error>> {
+pub(crate) async fn open(server: &Settings) -> Result<Annals, Box<dyn Error>> {
     let settings = fresh_database(server, "annals_bench").await?;
     Ok(Options::new(settings).open().await?)
 }
@@ -79,7 +79,7 @@ async fn replay_year(annals: &Annals) -> Result<f64, Box<dyn Error>> {
 }
 
 /// Medians; the spread is that of the ratio, round by round.
-fn print_case(case: &str, ours: &[f64], yardstick: &[f64]) {
+pub(crate) fn print_case(case: &str, ours: &[f64], yardstick: &[f64]) {
     let ratios: Vec<f64> = ours.iter().zip(yardstick).map(|(a, b)| a / b).collect();
     let (least, most) = ratios
         .iter()

@@ -5,6 +5,7 @@
 
 mod ceiling;
 mod entities;
+mod live;
 mod load;
 mod sample;
 
@@ -35,31 +36,64 @@ enum Bench {
         #[arg(long)]
         quick: bool,
     },
+    /// What the entity layer costs: a command beside a bare actor, spawning, memory
+    Entities {
+        /// Alternating rounds
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Two short rounds
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let Bench::Load {
-        rounds,
-        seconds,
-        quick,
-    } = Arguments::parse().bench;
-    let plan = if quick {
-        load::Plan {
-            rounds: 2,
-            seconds: 2,
+    match Arguments::parse().bench {
+        Bench::Load { quick: true, .. } => {
+            let plan = load::Plan {
+                rounds: 2,
+                seconds: 2,
+            };
+            on_a_server(async |server| load::run(server, plan).await).await
         }
-    } else {
-        load::Plan { rounds, seconds }
-    };
+        Bench::Load {
+            rounds, seconds, ..
+        } => {
+            let plan = load::Plan { rounds, seconds };
+            on_a_server(async |server| load::run(server, plan).await).await
+        }
+        Bench::Entities { rounds, quick } => {
+            let plan = if quick {
+                live::Plan {
+                    rounds: 2,
+                    entities: 20_000,
+                    commands: 50_000,
+                }
+            } else {
+                live::Plan {
+                    rounds,
+                    entities: 100_000,
+                    commands: 200_000,
+                }
+            };
+            on_a_server(async |server| live::run(server, plan).await).await
+        }
+    }
+}
+
+/// The server that DATABASE_URL names, or a private one.
+async fn on_a_server(
+    bench: impl AsyncFnOnce(&Settings) -> Result<(), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
     match std::env::var("DATABASE_URL") {
-        Ok(url) if !url.is_empty() => load::run(&Settings::parse(&url)?, plan).await,
+        Ok(url) if !url.is_empty() => bench(&Settings::parse(&url)?).await,
         _ => {
             let server = PrivateServer::builder()
                 .settings([("shared_buffers", "2GB"), ("max_wal_size", "8GB")])
                 .start()
                 .await?;
-            load::run(&server.settings(), plan).await?;
+            bench(&server.settings()).await?;
             server.stop().await?;
             Ok(())
         }

@@ -84,7 +84,7 @@ impl<E: EventSourced> Actor for EntityActor<E> {
         entity: &mut Entity<E>,
     ) -> Result<(), ActorProcessingErr> {
         let before = entity.incarnation.context().sequence_number();
-        let result = entity.incarnation.run(command).await;
+        let result = Box::pin(entity.incarnation.run(command)).await;
         if let Err(error) = result {
             entity.presence.fail(error.clone());
             return Err(error.into());

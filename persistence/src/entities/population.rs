@@ -272,8 +272,10 @@ impl Population {
         let after_nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
         let now = self.clock.now();
         let mut idle = self.idle();
-        while let Some(live) = idle.take(now, now.saturating_sub(after_nanos), use_of) {
-            self.send_away(&live);
+        if let Some(latest) = now.checked_sub(after_nanos) {
+            while let Some(live) = idle.take(now, latest, use_of) {
+                self.send_away(&live);
+            }
         }
         let next = idle.next().unwrap_or(now);
         // Not for each of many that are due one after the other.

@@ -26,6 +26,7 @@ mod recovery;
 mod retention;
 mod sequence_number;
 mod signal;
+mod slice;
 mod snapshot;
 mod stash;
 mod tag;
@@ -57,6 +58,7 @@ pub use recovery::{Recovery, RecoveryError};
 pub use retention::Retention;
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use signal::Signal;
+pub use slice::{InvalidSlice, InvalidSliceRange, Slice, SliceRange};
 pub use snapshot::{
     SaveSnapshot, SelectedSnapshot, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef,
 };

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::Slice;
+
 /// The name of one event-sourced entity, for ever: `Account|42`.
 ///
 /// By convention it is an entity type and an entity id with `|` between them ([`Self::of`]); a
@@ -90,6 +92,11 @@ impl PersistenceId {
         self.0
             .split_once(Self::SEPARATOR)
             .map_or(&self.0, |(_, entity_id)| entity_id)
+    }
+
+    /// The share of all persistence ids that it belongs to.
+    pub fn slice(&self) -> Slice {
+        Slice::of(&self.0)
     }
 }
 

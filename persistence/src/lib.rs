@@ -23,6 +23,7 @@ mod persistence_id;
 mod query;
 mod reader_positions;
 mod recovery;
+mod replay_filter;
 mod retention;
 mod sequence_number;
 mod signal;
@@ -55,6 +56,9 @@ pub use query::{
 };
 pub use reader_positions::ReaderPositions;
 pub use recovery::{Recovery, RecoveryError};
+pub use replay_filter::{
+    ReplayFilter, ReplayFilterError, ReplayFilterMode, ReplayWindow, ReplayedEvent,
+};
 pub use retention::Retention;
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use signal::Signal;

@@ -14,7 +14,7 @@ use ractor::{DerivedActorRef, RpcReplyPort};
 
 use capacity::Admissions;
 
-use crate::SequenceNumber;
+use crate::{CircuitBreaker, SequenceNumber};
 
 /// What a journal actor understands.
 ///
@@ -36,6 +36,7 @@ pub enum JournalMessage {
 pub struct JournalRef {
     actor: DerivedActorRef<JournalMessage>,
     admissions: Admissions,
+    breaker: Option<CircuitBreaker>,
 }
 
 impl JournalRef {
@@ -44,7 +45,31 @@ impl JournalRef {
         Self {
             actor,
             admissions: Admissions::new(capacity),
+            breaker: None,
         }
+    }
+
+    /// The same journal, with the same capacity, behind another actor.
+    pub(crate) fn behind(
+        self,
+        actor: DerivedActorRef<JournalMessage>,
+        breaker: CircuitBreaker,
+    ) -> Self {
+        Self {
+            actor,
+            breaker: Some(breaker),
+            ..self
+        }
+    }
+
+    /// The breaker in front of it, if there is one.
+    pub const fn circuit_breaker(&self) -> Option<&CircuitBreaker> {
+        self.breaker.as_ref()
+    }
+
+    /// Hands on what was let in already; tells whether it arrived.
+    pub(crate) fn send(&self, message: JournalMessage) -> bool {
+        self.actor.send_message(message).is_ok()
     }
 
     /// Stores the events of `write`, all or none, and returns once they are durable.
@@ -63,6 +88,9 @@ impl JournalRef {
             _ => return Err(WriteError::rejected(&write, Rejection::SequenceNumbers)),
         };
         let (first, persistence_id) = (write.first, write.persistence_id.clone());
+        if let Some(breaker) = &self.breaker {
+            breaker.look_ahead(&write)?;
+        }
         write.admission = Some(self.admissions.admit(&write).await?);
 
         let (reply, answer) = ractor::concurrency::oneshot();

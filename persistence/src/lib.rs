@@ -6,6 +6,7 @@
 //! write a store of your own against [`JournalMessage`], [`SnapshotMessage`] and [`QueryMessage`].
 
 mod backoff;
+mod circuit_breaker;
 mod codec;
 mod context;
 mod effect;
@@ -35,6 +36,7 @@ mod timestamp;
 mod writer;
 
 pub use backoff::Backoff;
+pub use circuit_breaker::{BreakerSettings, BreakerState, CircuitBreaker};
 pub use codec::{Bincode, CodecError, Json};
 pub use context::EntityContext;
 pub use effect::Effect;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use thiserror::Error;
 
 use crate::{PersistenceId, SequenceNumber, SharedError};
@@ -25,6 +27,21 @@ pub enum DeleteError {
         /// Up to which.
         to: SequenceNumber,
         /// What the store says.
+        source: SharedError,
+    },
+    /// The store has failed too often of late, and was not asked.
+    #[error(
+        "the circuit breaker of the journal is open, the events of {persistence_id} up to {to} are still there; \
+         see the cause, and try again in {retry_in:?}"
+    )]
+    BreakerOpen {
+        /// Whose events.
+        persistence_id: PersistenceId,
+        /// Up to which.
+        to: SequenceNumber,
+        /// When it is worth to try again.
+        retry_in: Duration,
+        /// The failure that opened the breaker.
         source: SharedError,
     },
     /// The journal has stopped.

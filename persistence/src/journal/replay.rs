@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -122,6 +124,19 @@ pub enum ReplayError {
         sequence_number: i64,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The store has failed too often of late, and was not asked.
+    #[error(
+        "the circuit breaker of the journal is open, the events of {persistence_id} were not asked for; \
+         see the cause, and try again in {retry_in:?}"
+    )]
+    BreakerOpen {
+        /// Whose events.
+        persistence_id: PersistenceId,
+        /// When it is worth to try again.
+        retry_in: Duration,
+        /// The failure that opened the breaker.
+        source: SharedError,
     },
     /// The journal has stopped.
     #[error("the journal has stopped; connect again")]

@@ -161,6 +161,19 @@ pub enum WriteError {
         /// What happened instead of an answer.
         source: SharedError,
     },
+    /// The store has failed too often of late, and the events were not sent.
+    #[error(
+        "the circuit breaker of the journal is open, nothing of {persistence_id} is stored; \
+         see the cause, and try again in {retry_in:?}"
+    )]
+    BreakerOpen {
+        /// Whose events.
+        persistence_id: PersistenceId,
+        /// When it is worth to try again.
+        retry_in: Duration,
+        /// The failure that opened the breaker.
+        source: SharedError,
+    },
     /// The journal has stopped; nothing was sent.
     #[error("the journal has stopped, nothing of {persistence_id} is stored; connect again")]
     Stopped {
@@ -191,7 +204,10 @@ impl WriteError {
     /// Whether nothing is stored and the history is as its author knows it, so that another write
     /// may take the same sequence number.
     pub const fn is_rejection(&self) -> bool {
-        matches!(self, Self::Rejected { .. } | Self::Overloaded { .. })
+        matches!(
+            self,
+            Self::Rejected { .. } | Self::Overloaded { .. } | Self::BreakerOpen { .. }
+        )
     }
 }
 

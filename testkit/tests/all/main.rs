@@ -1,5 +1,6 @@
 //! The suites on the stores in memory, proof that they bite, and entities over those stores.
 
 mod broken_journals;
+mod circuit_breaker;
 mod entities;
 mod memory;

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use annals_journal::Journal;
 use annals_persistence::{
-    Entities, EntityError, EntityRef, EventSourced, JournalRef, QueryRef, SnapshotRef,
+    CircuitBreaker, Entities, EntityError, EntityRef, EventSourced, JournalRef, QueryRef,
+    SnapshotRef,
 };
 use annals_postgres::{Pool, PrivateServer, Settings, migrate};
 use annals_query::Queries;
@@ -74,7 +75,10 @@ impl Annals {
         let journal = Journal::start(&settings, pool.clone(), options.journal).await?;
         let snapshots = SnapshotStore::start(pool.clone()).await?;
         let query = Queries::start(&settings, pool, journal.commits()).await?;
-        let journal = journal.journal().clone();
+        let journal = match options.breaker {
+            Some(settings) => CircuitBreaker::around(journal.journal().clone(), settings).await,
+            None => journal.journal().clone(),
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,

@@ -6,15 +6,16 @@ mod options;
 
 pub use annals_journal::JournalSettings;
 pub use annals_persistence::{
-    AskError, Backoff, Batches, Bincode, CodecError, CommandError, DeleteError, DeleteEvents,
-    Effect, Entities, EntityContext, EntityError, EntityRef, EntitySettings, EventEnvelope,
-    EventSourced, EventStream, Incarnation, InvalidPersistenceId, InvalidSequenceNumber,
-    InvalidTag, JournalCapacity, JournalMessage, JournalRef, Json, Metadata, NewEvent, Offset,
-    Outcome, Payload, PersistenceId, PersistenceIdStream, QueryError, QueryMessage, QueryRef,
-    ReaderPositions, Recovered, Recovery, RecoveryError, Rejection, Replay, ReplayError,
-    ReplayEvents, Reply, Retention, SaveSnapshot, SelectedSnapshot, SequenceNumber, SerializerId,
-    Signal, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef, StashFull, Stores, Tag,
-    Tags, Timestamp, WriteError, WriteEvents, WriterId,
+    AskError, Backoff, Batches, Bincode, BreakerSettings, BreakerState, CircuitBreaker, CodecError,
+    CommandError, DeleteError, DeleteEvents, Effect, Entities, EntityContext, EntityError,
+    EntityRef, EntitySettings, EventEnvelope, EventSourced, EventStream, Incarnation,
+    InvalidPersistenceId, InvalidSequenceNumber, InvalidTag, JournalCapacity, JournalMessage,
+    JournalRef, Json, Metadata, NewEvent, Offset, Outcome, Payload, PersistenceId,
+    PersistenceIdStream, QueryError, QueryMessage, QueryRef, ReaderPositions, Recovered, Recovery,
+    RecoveryError, Rejection, Replay, ReplayError, ReplayEvents, ReplayFilter, ReplayFilterError,
+    ReplayFilterMode, Reply, Retention, SaveSnapshot, SelectedSnapshot, SequenceNumber,
+    SerializerId, Signal, Slice, SliceRange, SnapshotCriteria, SnapshotError, SnapshotMessage,
+    SnapshotRef, StashFull, Stores, Tag, Tags, Timestamp, WriteError, WriteEvents, WriterId,
 };
 pub use annals_postgres::{
     ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,

@@ -1,5 +1,5 @@
 use annals_journal::JournalSettings;
-use annals_persistence::EntitySettings;
+use annals_persistence::{BreakerSettings, EntitySettings};
 use annals_postgres::Settings;
 
 use crate::{Annals, OpenError};
@@ -11,6 +11,7 @@ pub struct Options {
     pub(crate) readers: u32,
     pub(crate) journal: JournalSettings,
     pub(crate) entities: EntitySettings,
+    pub(crate) breaker: Option<BreakerSettings>,
     pub(crate) migrate: bool,
 }
 
@@ -22,6 +23,7 @@ impl Options {
             readers: 10,
             journal: JournalSettings::default(),
             entities: EntitySettings::default(),
+            breaker: None,
             migrate: true,
         }
     }
@@ -38,6 +40,15 @@ impl Options {
     #[must_use]
     pub const fn journal(mut self, journal: JournalSettings) -> Self {
         self.journal = journal;
+        self
+    }
+
+    /// Puts a circuit breaker in front of the journal, for entities and for [`Annals::journal`]; there
+    /// is none unless this is called. Set its `call_timeout` above the patience of the journal, which
+    /// says more exactly what became of a write.
+    #[must_use]
+    pub const fn circuit_breaker(mut self, breaker: BreakerSettings) -> Self {
+        self.breaker = Some(breaker);
         self
     }
 

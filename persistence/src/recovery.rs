@@ -9,8 +9,8 @@ use thiserror::Error;
 pub(crate) use contiguity::{Bounds, Contiguity};
 
 use crate::{
-    CodecError, InvalidPersistenceId, PersistenceId, ReplayError, SequenceNumber, SnapshotCriteria,
-    SnapshotError,
+    CodecError, InvalidPersistenceId, PersistenceId, ReplayError, ReplayFilter, ReplayFilterError,
+    SequenceNumber, SnapshotCriteria, SnapshotError,
 };
 
 /// How an entity finds its state again: from the newest snapshot and every event behind it, unless
@@ -28,6 +28,7 @@ pub struct Recovery {
     pub(crate) start: Start,
     pub(crate) to: SequenceNumber,
     pub(crate) event_timeout: Duration,
+    pub(crate) filter: ReplayFilter,
 }
 
 /// Where a recovery begins.
@@ -53,6 +54,7 @@ impl Recovery {
             start: Start::Snapshot(criteria),
             to: SequenceNumber::MAX,
             event_timeout: Duration::from_secs(30),
+            filter: ReplayFilter::OFF,
         }
     }
 
@@ -84,6 +86,15 @@ impl Recovery {
     #[must_use]
     pub const fn event_timeout(mut self, timeout: Duration) -> Self {
         self.event_timeout = timeout;
+        self
+    }
+
+    /// What becomes of a history that two writers have mixed: [`ReplayFilter::OFF`] unless this says
+    /// otherwise, because a journal of ours cannot hold one. An event that is there twice is an error
+    /// in any case; the filter is the way out for what other software has stored.
+    #[must_use]
+    pub const fn replay_filter(mut self, filter: ReplayFilter) -> Self {
+        self.filter = filter;
         self
     }
 }
@@ -179,6 +190,9 @@ pub enum RecoveryError {
         /// How long nothing came.
         waited: Duration,
     },
+    /// Two writers have mixed the history, and the replay filter does not let it pass.
+    #[error(transparent)]
+    Mixed(#[from] ReplayFilterError),
     /// The journal could not be read.
     #[error("the events could not be replayed")]
     Replay(#[from] ReplayError),

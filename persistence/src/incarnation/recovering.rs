@@ -6,8 +6,8 @@ use tokio::time::timeout;
 use super::{Incarnation, Standing, Stores};
 use crate::recovery::{Bounds, Contiguity, Start};
 use crate::{
-    CodecError, EventSourced, PersistenceId, Recovered, Recovery, RecoveryError, ReplayEvents,
-    SequenceNumber, SnapshotCriteria,
+    CodecError, EventEnvelope, EventSourced, PersistenceId, Recovered, Recovery, RecoveryError,
+    ReplayEvents, SequenceNumber, SnapshotCriteria,
 };
 
 /// A state as recovery found it, before anybody writes behind it.
@@ -96,31 +96,58 @@ pub(crate) async fn find<E: EventSourced>(
     } else {
         Standing::Whole
     };
-    let mut contiguity = Contiguity::begin(persistence_id.clone(), bounds)?;
-    let mut events = 0;
-    while let Some(batch) = patience
-        .wait(contiguity.reached(), replay.next_batch())
-        .await??
-    {
+    let mut fold = Fold {
+        persistence_id,
+        contiguity: Contiguity::begin(persistence_id.clone(), bounds)?,
+        state: &mut state,
+        events: 0,
+    };
+    let mut window = recovery.filter.begin(persistence_id.clone());
+    while let Some(batch) = patience.wait(fold.reached(), replay.next_batch()).await?? {
         for envelope in batch {
-            contiguity.accept(envelope.sequence_number)?;
-            let event = envelope
-                .event::<E>()
-                .map_err(|source| RecoveryError::Decode {
-                    persistence_id: persistence_id.clone(),
-                    sequence_number: envelope.sequence_number,
-                    source,
-                })?;
-            state.apply(event);
-            events += 1;
+            if let Some(envelope) = window.accept(envelope)? {
+                fold.take(&envelope)?;
+            }
         }
     }
+    for envelope in window.finish() {
+        fold.take(&envelope)?;
+    }
+    let events = fold.events;
     Ok(Found {
+        sequence_number: fold.contiguity.finish()?,
         state,
-        sequence_number: contiguity.finish()?,
         recovered: Recovered { snapshot, events },
         standing,
     })
+}
+
+/// A state on its way through its history.
+struct Fold<'a, E> {
+    persistence_id: &'a PersistenceId,
+    contiguity: Contiguity,
+    state: &'a mut E,
+    events: u64,
+}
+
+impl<E: EventSourced> Fold<'_, E> {
+    const fn reached(&self) -> SequenceNumber {
+        self.contiguity.reached()
+    }
+
+    fn take(&mut self, envelope: &EventEnvelope) -> Result<(), RecoveryError> {
+        self.contiguity.accept(envelope.sequence_number)?;
+        let event = envelope
+            .event::<E>()
+            .map_err(|source| RecoveryError::Decode {
+                persistence_id: self.persistence_id.clone(),
+                sequence_number: envelope.sequence_number,
+                source,
+            })?;
+        self.state.apply(event);
+        self.events += 1;
+        Ok(())
+    }
 }
 
 async fn at_the_end<E: EventSourced>(

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
 
 use annals_persistence::{
     CodecError, Effect, EntityContext, EventSourced, Json, Metadata, Payload, PersistenceId,
@@ -28,14 +29,27 @@ pub(super) enum Command {
     Stop(Reply<()>),
 }
 
-static LISTENERS: LazyLock<Mutex<HashMap<String, UnboundedSender<(Signal, SequenceNumber)>>>> =
+static LISTENERS: LazyLock<Mutex<HashMap<String, UnboundedSender<Signal>>>> =
     LazyLock::new(Mutex::default);
 
-/// What the log of that id hears from now on, with the sequence number of its state at the time.
-pub(super) fn listen(entity_id: &str) -> UnboundedReceiver<(Signal, SequenceNumber)> {
+/// The signals of one log.
+pub(super) struct Heard(UnboundedReceiver<Signal>);
+
+/// What the log of that id hears from now on.
+pub(super) fn listen(entity_id: &str) -> Heard {
     let (tell, told) = unbounded_channel();
     LISTENERS.lock().unwrap().insert(entity_id.to_owned(), tell);
-    told
+    Heard(told)
+}
+
+impl Heard {
+    /// Waits for the next one, not for ever.
+    pub(super) async fn next(&mut self) -> Signal {
+        tokio::time::timeout(Duration::from_secs(60), self.0.recv())
+            .await
+            .expect("a signal within a minute")
+            .expect("a signal")
+    }
 }
 
 impl EventSourced for Log {
@@ -89,7 +103,7 @@ impl EventSourced for Log {
     fn on_signal(&self, signal: Signal, context: &EntityContext<Command>) {
         if let Some(listener) = LISTENERS.lock().unwrap().get(context.entity_id()) {
             // A test that has heard enough is no concern of the entity.
-            let _ = listener.send((signal, context.sequence_number()));
+            let _ = listener.send(signal);
         }
     }
 

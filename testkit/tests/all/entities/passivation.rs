@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use annals_persistence::{Entities, EntityRef, EntitySettings, PersistenceId};
 use futures::future::join;
+use ractor::ActorStatus;
 use tokio::time::{Instant, advance};
 
 use super::diary::{Command, Diary};
@@ -35,8 +36,9 @@ async fn capped(most_live: usize) -> World {
 }
 
 async fn ended(diary: &EntityRef<Command>) {
-    // Waiting fails only for an actor that is gone already.
-    let _ = diary.get_cell().wait(None).await;
+    // Waiting fails for an actor that is gone already.
+    let _ = diary.get_cell().wait(Some(IDLE * 100)).await;
+    assert_eq!(diary.get_status(), ActorStatus::Stopped);
 }
 
 fn names(entities: &Entities) -> usize {

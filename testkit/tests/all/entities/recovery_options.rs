@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use annals_persistence::{
-    CodecError, CommandError, Effect, Entities, EntityError, EntitySettings, EventSourced,
-    JournalCapacity, JournalMessage, JournalRef, Payload, Recovered, Recovery, RecoveryError,
-    Rejection, ReplayEvents, Reply, SequenceNumber, SnapshotCriteria, WriteError,
+    CodecError, CommandError, Effect, Entities, EntityError, EntitySettings, EventEnvelope,
+    EventSourced, JournalCapacity, JournalMessage, JournalRef, Metadata, Offset, Payload,
+    Recovered, Recovery, RecoveryError, Rejection, Replay, ReplayEvents, ReplayFilter,
+    ReplayFilterMode, Reply, SequenceNumber, SnapshotCriteria, Timestamp, WriteError,
 };
 use futures::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::diary::{Diary, Event};
-use super::world::{World, id, note};
+use super::world::{World, id, note, noted};
 
 const WORDS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
@@ -142,6 +143,87 @@ async fn an_entity_that_never_looks_back_writes_behind_the_last_event_and_takes_
     let latest = SnapshotCriteria::latest();
     let snapshot = world.snapshots.load(&id("1"), latest).await.unwrap();
     assert_eq!(snapshot, None);
+}
+
+/// A journal of other software, in which two writers took turns under the same numbers.
+struct Mixed;
+
+impl Actor for Mixed {
+    type Msg = JournalMessage;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<JournalMessage>,
+        (): (),
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<JournalMessage>,
+        message: JournalMessage,
+        (): &mut (),
+    ) -> Result<(), ActorProcessingErr> {
+        let JournalMessage::Replay(replay, reply) = message else {
+            return Ok(());
+        };
+        let rows = [
+            (1, "old", "a"),
+            (2, "old", "b"),
+            (2, "new", "B"),
+            (3, "old", "c"),
+            (3, "new", "C"),
+        ];
+        let events = rows.map(|(number, writer, word)| EventEnvelope {
+            persistence_id: replay.persistence_id.clone(),
+            sequence_number: SequenceNumber::from(number),
+            offset: Offset::start(),
+            timestamp: Timestamp::now(),
+            writer: writer.to_owned(),
+            event_manifest: String::new(),
+            payload: noted(word),
+            metadata: Metadata::new(),
+        });
+        let replay = Replay::complete(3.into(), SequenceNumber::ZERO, events.to_vec());
+        reply.send(Ok(replay))?;
+        Ok(())
+    }
+}
+
+async fn recall_mixed(filter: ReplayFilter) -> Result<Vec<String>, RecoveryError> {
+    let world = World::new().await;
+    let (actor, _) = Actor::spawn(None, Mixed, ()).await.unwrap();
+    let journal = JournalRef::new(actor.get_derived(), JournalCapacity::default());
+    let entities = Entities::new(journal, world.snapshots.clone());
+    let recovery = Recovery::latest().replay_filter(filter);
+    match entities.recall::<Diary>("1", recovery).await {
+        Ok((diary, _)) => Ok(diary.words),
+        Err(EntityError::Recovery { source, .. }) => Err(source),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_history_that_two_writers_mixed_is_refused_or_repaired() {
+    let twice = recall_mixed(ReplayFilter::OFF).await;
+    assert!(
+        matches!(&twice, Err(RecoveryError::Duplicate { sequence_number, .. }) if *sequence_number == 2.into()),
+        "{twice:?}"
+    );
+    let repaired = recall_mixed(ReplayFilter::default()).await.unwrap();
+    assert_eq!(repaired, ["a", "B", "C"]);
+    let fail = ReplayFilter {
+        mode: ReplayFilterMode::Fail,
+        ..ReplayFilter::default()
+    };
+    let refused = recall_mixed(fail).await;
+    assert!(
+        matches!(refused, Err(RecoveryError::Mixed(_))),
+        "{refused:?}"
+    );
 }
 
 /// A journal that tells the test of every replay and answers none.

@@ -3,12 +3,9 @@ use annals_persistence::{
     ReplayEvents, SequenceNumber, Signal, SnapshotCriteria,
 };
 use annals_testkit::{Failures, MemoryJournal, MemorySnapshots};
-use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::log::{Command, Log, listen};
+use super::log::{Command, Heard, Log, listen};
 use super::world::World;
-
-type Heard = UnboundedReceiver<(Signal, SequenceNumber)>;
 
 /// A world whose entities ask these readers before they delete events.
 async fn world_with(readers: Option<ReaderPositions>) -> World {
@@ -71,7 +68,7 @@ async fn deleted_to(world: &World, entity_id: &str) -> SequenceNumber {
 async fn cleaned_up_to(heard: &mut Heard, bound: u32) -> Vec<Signal> {
     let mut signals = Vec::new();
     loop {
-        let (signal, _) = heard.recv().await.expect("a signal");
+        let signal = heard.next().await;
         let is_last = matches!(
             &signal,
             Signal::DeleteSnapshotsCompleted { to } | Signal::DeleteSnapshotsFailed { to, .. }

@@ -1,11 +1,7 @@
-use annals_persistence::{EntityRef, Payload, Recovered, RecoveryError, Signal, WriteError};
-use annals_testkit::WriteFailure;
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use super::log::{Command, Log, listen};
 use super::world::{World, failed, rejected};
-
-type Heard = UnboundedReceiver<(Signal, annals_persistence::SequenceNumber)>;
+use annals_persistence::{EntityRef, Payload, Recovered, RecoveryError, Signal, WriteError};
+use annals_testkit::WriteFailure;
 
 async fn log(world: &World, entity_id: &str) -> EntityRef<Command> {
     world.entities.get::<Log>(entity_id).await.expect("a log")
@@ -15,22 +11,18 @@ async fn add(log: &EntityRef<Command>, line: &str) -> Result<usize, annals_persi
     log.ask(|reply| Command::Add(line.to_owned(), reply)).await
 }
 
-async fn next(heard: &mut Heard) -> Signal {
-    heard.recv().await.expect("a signal").0
-}
-
 #[tokio::test]
 async fn recovery_completed_comes_first_and_tells_what_was_read() {
     let mut heard = listen("recovered");
     let world = World::new().await;
     add(&log(&world, "recovered").await, "a").await.unwrap();
-    let first = next(&mut heard).await;
+    let first = heard.next().await;
     assert!(
         matches!(first, Signal::RecoveryCompleted(read) if read == Recovered::default()),
         "{first:?}"
     );
     let again = world.restarted().get::<Log>("recovered").await.unwrap();
-    let second = next(&mut heard).await;
+    let second = heard.next().await;
     assert!(
         matches!(second, Signal::RecoveryCompleted(read) if read == again.recovered() && read.events == 1),
         "{second:?}"
@@ -48,7 +40,7 @@ async fn recovery_failed_tells_why() {
         .get::<Log>("unrecoverable")
         .await
         .unwrap_err();
-    let signal = next(&mut heard).await;
+    let signal = heard.next().await;
     assert!(
         matches!(&signal, Signal::RecoveryFailed(RecoveryError::Decode { sequence_number, .. })
             if *sequence_number == 1.into()),
@@ -61,10 +53,10 @@ async fn a_rejected_persist_is_signalled_and_the_entity_goes_on() {
     let mut heard = listen("rejected");
     let world = World::new().await;
     let log = log(&world, "rejected").await;
-    next(&mut heard).await;
+    heard.next().await;
     world.failures.fail_next_write(WriteFailure::Rejected);
     rejected(add(&log, "a").await);
-    let signal = next(&mut heard).await;
+    let signal = heard.next().await;
     assert!(
         matches!(
             signal,
@@ -80,10 +72,10 @@ async fn a_failed_persist_is_signalled_and_then_the_restart() {
     let mut heard = listen("failed");
     let world = World::new().await;
     let log = log(&world, "failed").await;
-    next(&mut heard).await;
+    heard.next().await;
     world.failures.fail_next_write(WriteFailure::ReplyLost);
     failed(add(&log, "a").await);
-    let signal = next(&mut heard).await;
+    let signal = heard.next().await;
     assert!(
         matches!(
             signal,
@@ -91,7 +83,7 @@ async fn a_failed_persist_is_signalled_and_then_the_restart() {
         ),
         "{signal:?}"
     );
-    let signal = next(&mut heard).await;
+    let signal = heard.next().await;
     assert!(
         matches!(
             signal,
@@ -102,7 +94,7 @@ async fn a_failed_persist_is_signalled_and_then_the_restart() {
         "{signal:?}"
     );
     assert_eq!(add(&log, "b").await.unwrap(), 2);
-    let signal = next(&mut heard).await;
+    let signal = heard.next().await;
     assert!(matches!(signal, Signal::RecoveryCompleted(_)), "{signal:?}");
 }
 
@@ -112,8 +104,8 @@ async fn an_orderly_end_is_the_last_signal() {
     let world = World::new().await;
     let log = log(&world, "ended").await;
     log.ask(Command::Stop).await.unwrap();
-    next(&mut heard).await;
-    let signal = next(&mut heard).await;
+    heard.next().await;
+    let signal = heard.next().await;
     assert!(matches!(signal, Signal::PostStop), "{signal:?}");
 }
 
@@ -122,9 +114,9 @@ async fn a_snapshot_that_cannot_be_encoded_is_signalled() {
     let mut heard = listen("unwritable");
     let world = World::new().await;
     let log = log(&world, "unwritable").await;
-    next(&mut heard).await;
+    heard.next().await;
     add(&log, "unwritable.").await.unwrap();
-    let signal = next(&mut heard).await;
+    let signal = heard.next().await;
     assert!(
         matches!(&signal, Signal::SnapshotFailed { sequence_number, cause: annals_persistence::SnapshotError::Encode { .. } }
             if *sequence_number == 1.into()),
@@ -138,10 +130,10 @@ async fn a_snapshot_that_is_not_stored_is_signalled() {
     let mut heard = listen("storeless");
     let world = World::new().await;
     let log = log(&world, "storeless").await;
-    next(&mut heard).await;
+    heard.next().await;
     world.snapshots.drain().await;
     add(&log, "a.").await.unwrap();
-    let signal = next(&mut heard).await;
+    let signal = heard.next().await;
     assert!(
         matches!(
             &signal,

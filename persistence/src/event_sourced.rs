@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Bincode, CodecError, CommandError, Effect, EntityContext, InvalidTag, Json, Payload,
-    PersistenceId, Recovery, Reply, Retention, SequenceNumber, Signal, StashFull, Tags,
+    PersistenceId, Recovery, Reply, Retention, SequenceNumber, Signal, StashFull, Tags, Upcasters,
 };
 
 /// An entity whose state is the fold of its events.
@@ -118,21 +118,28 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
         Effect::unhandled()
     }
 
+    /// How events of older versions of the program become those of today. [`Self::encode_event`]
+    /// and [`Self::decode_event`] use it; whoever overrides those two does so too:
+    /// `Self::upcasters().encode(&MessagePack, event)`.
+    fn upcasters() -> &'static Upcasters {
+        static NONE: Upcasters = Upcasters::new();
+        &NONE
+    }
+
     /// How an event is stored: as [`Json`] unless this is overridden.
     ///
     /// # Errors
     /// The event cannot be written; the write is rejected then.
     fn encode_event(event: &Self::Event) -> Result<Payload, CodecError> {
-        Json::encode(event)
+        Self::upcasters().encode(&Json, event)
     }
 
-    /// How an event is read. Override it to read what another program or an older version of this
-    /// one wrote.
+    /// How an event is read. Override it to read what another program or another codec wrote.
     ///
     /// # Errors
     /// The payload cannot be understood; recovery fails then, naming the event.
     fn decode_event(payload: &Payload) -> Result<Self::Event, CodecError> {
-        Json::decode(payload)
+        Self::upcasters().decode(&Json, payload)
     }
 
     /// How the state is stored as a snapshot: as [`Bincode`] under the name [`Self::ENTITY`] unless
@@ -141,15 +148,16 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
     /// # Errors
     /// The state cannot be written; there is no snapshot then.
     fn encode_snapshot(&self) -> Result<Payload, CodecError> {
-        Bincode::encode(Self::ENTITY, self)
+        Bincode::named(Self::ENTITY).encode(self)
     }
 
-    /// How a snapshot is read.
+    /// How a snapshot is read. Override it to read an old form too, which the manifest tells from
+    /// the new one, or to begin anew from it.
     ///
     /// # Errors
     /// The payload cannot be understood; recovery falls back to the snapshot before it.
     fn decode_snapshot(payload: &Payload) -> Result<Self, CodecError> {
-        Bincode::decode(Self::ENTITY, payload)
+        Bincode::named(Self::ENTITY).decode(payload)
     }
 
     /// Begins an effect that persists one event. Like those below it is there to be called in

@@ -37,7 +37,10 @@ mod writer;
 
 pub use backoff::Backoff;
 pub use circuit_breaker::{BreakerSettings, BreakerState, CircuitBreaker};
-pub use codec::{Bincode, CodecError, Json};
+pub use codec::{
+    Bincode, Codec, CodecError, Json, MessagePack, Raw, SelfDescribing, Text, UpcastFailure,
+    Upcasters,
+};
 pub use context::EntityContext;
 pub use effect::Effect;
 pub use entities::{Entities, EntityError, EntitySettings};

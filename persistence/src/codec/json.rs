@@ -1,12 +1,11 @@
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::CodecError;
-use super::manifest_reader::ManifestReader;
+use super::manifest_reader::Manifest;
 use super::manifest_writer::ManifestWriter;
+use super::{Codec, CodecError, SelfDescribing};
 use crate::{Payload, SerializerId};
 
 /// The default codec of events: JSON, with the name of the enum's variant as manifest.
@@ -30,10 +29,7 @@ impl Json {
                 manifest: &mut manifest,
                 content: &mut json,
             })
-            .map_err(|error| CodecError::Encode {
-                serializer: SerializerId::JSON,
-                source: Arc::new(error),
-            })?;
+            .map_err(|error| CodecError::encode(SerializerId::JSON, error))?;
         Ok(Payload {
             serializer: SerializerId::JSON,
             manifest: Cow::Borrowed(manifest),
@@ -42,27 +38,31 @@ impl Json {
     }
 
     /// # Errors
-    /// The payload is another serializer's, or does not fit `T`.
+    /// The payload is another serializer's, does not fit `T`, is nested deeper than 127 levels, or
+    /// has something left over.
     pub fn decode<T: DeserializeOwned>(payload: &Payload) -> Result<T, CodecError> {
-        if payload.serializer != SerializerId::JSON {
-            return Err(CodecError::OtherSerializer {
-                found: payload.serializer,
-                expected: SerializerId::JSON,
-                manifest: payload.manifest.clone().into_owned(),
-            });
-        }
+        payload.expect_serializer(SerializerId::JSON)?;
+        let manifest = Manifest::of(payload);
         let mut json = serde_json::Deserializer::from_slice(&payload.bytes);
-        T::deserialize(ManifestReader {
-            manifest: &payload.manifest,
-            content: &mut json,
-        })
-        .and_then(|value| json.end().map(|()| value))
-        .map_err(|error| CodecError::Decode {
-            serializer: SerializerId::JSON,
-            manifest: payload.manifest.clone().into_owned(),
-            length: payload.bytes.len(),
-            source: Arc::new(error),
-        })
+        let read = T::deserialize(manifest.reader(&mut json));
+        manifest.judge(read.and_then(|value| json.end().map(|()| value)))
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
+    fn encode(&self, value: &T) -> Result<Payload, CodecError> {
+        Self::encode(value)
+    }
+
+    fn decode(&self, payload: &Payload) -> Result<T, CodecError> {
+        Self::decode(payload)
+    }
+}
+
+impl SelfDescribing for Json {
+    fn tree(&self, payload: &Payload) -> Result<serde_json::Value, CodecError> {
+        payload.expect_serializer(SerializerId::JSON)?;
+        serde_json::from_slice(&payload.bytes).map_err(|error| CodecError::decode(payload, error))
     }
 }
 

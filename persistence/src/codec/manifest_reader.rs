@@ -1,24 +1,100 @@
+use std::cell::Cell;
+use std::error::Error;
+
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, IntoDeserializer, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
+use super::{CodecError, manifest};
+use crate::Payload;
+
+/// The manifest of a payload, and what the type that reads it knows of manifests.
+pub(super) struct Manifest<'p> {
+    payload: &'p Payload,
+    asked: Cell<Asked>,
+}
+
+#[derive(Clone, Copy)]
+enum Asked {
+    /// The type is no enum: it takes every manifest.
+    Nothing,
+    /// It is one of the variants.
+    Known,
+    /// It is none of these variants.
+    Unknown(&'static [&'static str]),
+}
+
+impl<'p> Manifest<'p> {
+    pub(super) const fn of(payload: &'p Payload) -> Self {
+        Self {
+            payload,
+            asked: Cell::new(Asked::Nothing),
+        }
+    }
+
+    pub(super) fn reader<D>(&self, content: D) -> ManifestReader<'_, D> {
+        ManifestReader {
+            manifest: &self.payload.manifest,
+            asked: &self.asked,
+            content,
+        }
+    }
+
+    /// What became of the reading. A type that is no enum reads a newer version of itself without
+    /// noticing, so that even a value is refused then.
+    pub(super) fn judge<T>(
+        &self,
+        read: Result<T, impl Error + Send + Sync + 'static>,
+    ) -> Result<T, CodecError> {
+        let manifest: &str = &self.payload.manifest;
+        let (name, version) = manifest::split(manifest);
+        let newer = match self.asked.get() {
+            Asked::Nothing => version > 1,
+            Asked::Known => false,
+            Asked::Unknown(known) => version > 1 && known.contains(&name),
+        };
+        if newer {
+            return Err(CodecError::NewerVersion {
+                serializer: self.payload.serializer,
+                manifest: manifest.to_owned(),
+                current: 1,
+            });
+        }
+        read.map_err(|error| match self.asked.get() {
+            Asked::Unknown(known) => CodecError::UnknownManifest {
+                serializer: self.payload.serializer,
+                manifest: manifest.to_owned(),
+                known,
+            },
+            Asked::Nothing | Asked::Known => CodecError::decode(self.payload, error),
+        })
+    }
+}
+
 /// Reads what a `ManifestWriter` wrote: where an enum is expected, `manifest` names the variant and
 /// `content` holds what is in it.
 pub(super) struct ManifestReader<'m, D> {
-    pub(super) manifest: &'m str,
-    pub(super) content: D,
+    manifest: &'m str,
+    asked: &'m Cell<Asked>,
+    content: D,
 }
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for ManifestReader<'_, D> {
     type Error = D::Error;
 
+    fn is_human_readable(&self) -> bool {
+        self.content.is_human_readable()
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _enum: &'static str,
-        _variants: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
+        // Until a variant takes it.
+        self.asked.set(Asked::Unknown(variants));
         visitor.visit_enum(self)
     }
 
@@ -59,7 +135,9 @@ impl<'de, D: Deserializer<'de>> EnumAccess<'de> for ManifestReader<'_, D> {
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), D::Error> {
         let name: serde::de::value::StrDeserializer<'_, D::Error> =
             self.manifest.into_deserializer();
-        Ok((seed.deserialize(name)?, self))
+        let variant = seed.deserialize(name)?;
+        self.asked.set(Asked::Known);
+        Ok((variant, self))
     }
 }
 

@@ -33,6 +33,10 @@ impl<S: Serializer> Serializer for ManifestWriter<'_, S> {
     type SerializeStruct = S::SerializeStruct;
     type SerializeStructVariant = Content<S::SerializeStruct>;
 
+    fn is_human_readable(&self) -> bool {
+        self.content.is_human_readable()
+    }
+
     unnamed! {
         serialize_bool: bool,
         serialize_i8: i8,

@@ -29,8 +29,15 @@ async fn a_row_is_byte_for_byte_what_the_jvm_plugin_writes() {
     let mut named = text("Grüße");
     named.payload.manifest = "Greeted".into();
     named.metadata = Metadata::new().with("user", "mary");
+    let mut noted: NewEvent = Payload::raw("x").into();
+    noted.event_manifest = "v2".into();
     let writer = WriterId::from_uuid(WRITER.parse::<Uuid>().unwrap());
-    let mut write = WriteEvents::new(id("Account|42"), number(1), writer, vec![tagged, named]);
+    let mut write = WriteEvents::new(
+        id("Account|42"),
+        number(1),
+        writer,
+        vec![tagged, named, noted],
+    );
     write.timestamp = Timestamp::from_millis(1_700_000_000_123);
     store.journal.write(write).await.unwrap();
 
@@ -45,11 +52,15 @@ async fn a_row_is_byte_for_byte_what_the_jvm_plugin_writes() {
     let second = metadata(&format!(
         r#"{{"t": 1700000000123, "sm": "Greeted", "sid": 20, "wid": "{WRITER}", "meta": {{"user": "mary"}}}}"#
     ));
+    let third = metadata(&format!(
+        r#"{{"t": 1700000000123, "em": "v2", "sid": 4, "wid": "{WRITER}"}}"#
+    ));
     assert_eq!(
         rows,
         [
             format!(r#"(1,1,f,Account|42,"\\x00ff5c","{{7,8}}","{first}")"#),
             format!(r#"(2,2,f,Account|42,"\\x4772c3bcc39f65",{{}},"{second}")"#),
+            format!(r#"(3,3,f,Account|42,"\\x78",{{}},"{third}")"#),
         ]
     );
     assert_eq!(

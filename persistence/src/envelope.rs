@@ -1,5 +1,6 @@
 use crate::{
-    CodecError, EventSourced, Metadata, Offset, Payload, PersistenceId, SequenceNumber, Timestamp,
+    CodecError, EventSeq, EventSourced, Metadata, Offset, Payload, PersistenceId, SequenceNumber,
+    Timestamp,
 };
 
 /// An event as it comes back from a journal, with all that is known of it.
@@ -15,7 +16,8 @@ pub struct EventEnvelope {
     pub timestamp: Timestamp,
     /// Which incarnation wrote it; empty where the row does not say.
     pub writer: String,
-    /// What the JVM's event adapter called it; empty for events of this library.
+    /// What its writer noted for the reader ([`EventSourced::event_manifest`], or an event adapter
+    /// of the JVM); mostly empty.
     pub event_manifest: String,
     /// The event itself, as stored.
     pub payload: Payload,
@@ -24,7 +26,16 @@ pub struct EventEnvelope {
 }
 
 impl EventEnvelope {
-    /// The event as the entity type `E` understands it.
+    /// The events that the stored one is today: what the entity type `E` applies at recovery.
+    ///
+    /// # Errors
+    /// The payload is of another serializer or type, or damaged.
+    pub fn events<E: EventSourced>(&self) -> Result<EventSeq<E::Event>, CodecError> {
+        E::decode_events(self)
+    }
+
+    /// The event as the entity type `E` understands its payload. Where `E` overrides
+    /// [`EventSourced::decode_events`], use [`Self::events`].
     ///
     /// # Errors
     /// The payload is of another serializer or type, or damaged.

@@ -1,10 +1,13 @@
+use std::borrow::Cow;
+
 use ractor::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Bincode, CodecError, CommandError, Effect, EntityContext, InvalidTag, Json, Payload,
-    PersistenceId, Recovery, Reply, Retention, SequenceNumber, Signal, StashFull, Tags, Upcasters,
+    Bincode, CodecError, CommandError, Effect, EntityContext, EventEnvelope, EventSeq, InvalidTag,
+    Json, Metadata, Payload, PersistenceId, Recovery, Reply, Retention, SequenceNumber, Signal,
+    StashFull, Tags, Upcasters,
 };
 
 /// An entity whose state is the fold of its events.
@@ -118,6 +121,12 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
         Effect::unhandled()
     }
 
+    /// What is stored beside the event. Entries of [`Effect::with_metadata`] go over those of the
+    /// same name here.
+    fn metadata(_event: &Self::Event) -> Metadata {
+        Metadata::new()
+    }
+
     /// How events of older versions of the program become those of today. [`Self::encode_event`]
     /// and [`Self::decode_event`] use it; whoever overrides those two does so too:
     /// `Self::upcasters().encode(&MessagePack, event)`.
@@ -140,6 +149,23 @@ pub trait EventSourced: Default + Serialize + DeserializeOwned + Send + Sized + 
     /// The payload cannot be understood; recovery fails then, naming the event.
     fn decode_event(payload: &Payload) -> Result<Self::Event, CodecError> {
         Self::upcasters().decode(&Json, payload)
+    }
+
+    /// A note for [`Self::decode_events`], stored beside the event where event adapters of the JVM
+    /// leave theirs; empty unless this is overridden. The type of the event needs none: that is the
+    /// manifest of the payload.
+    fn event_manifest(_event: &Self::Event) -> Cow<'static, str> {
+        Cow::Borrowed("")
+    }
+
+    /// Which events a stored one is today: the one of [`Self::decode_event`] unless this is
+    /// overridden. Override it to pass over events that mean nothing any more, or to make several
+    /// of one.
+    ///
+    /// # Errors
+    /// The stored event cannot be understood; recovery fails then, naming it.
+    fn decode_events(stored: &EventEnvelope) -> Result<EventSeq<Self::Event>, CodecError> {
+        Self::decode_event(&stored.payload).map(EventSeq::one)
     }
 
     /// How the state is stored as a snapshot: as [`Bincode`] under the name [`Self::ENTITY`] unless

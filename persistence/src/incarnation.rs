@@ -270,7 +270,8 @@ fn encode<E: EventSourced>(
             Ok(NewEvent {
                 payload: E::encode_event(event)?,
                 tags: E::tags(event)?,
-                metadata: metadata.clone(),
+                metadata: E::metadata(event).with_all(metadata.clone()),
+                event_manifest: E::event_manifest(event),
             })
         })
         .collect()

@@ -14,6 +14,7 @@ mod entities;
 mod entity;
 mod entity_ref;
 mod envelope;
+mod event_seq;
 mod event_sourced;
 mod incarnation;
 mod journal;
@@ -46,6 +47,7 @@ pub use effect::Effect;
 pub use entities::{Entities, EntityError, EntitySettings};
 pub use entity_ref::{AskError, CommandError, EntityRef, Recovered, Reply};
 pub use envelope::EventEnvelope;
+pub use event_seq::{EventSeq, EventSeqIter};
 pub use event_sourced::EventSourced;
 pub use incarnation::{Incarnation, Stores};
 pub use journal::{

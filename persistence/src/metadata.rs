@@ -32,6 +32,16 @@ impl Metadata {
         self
     }
 
+    /// With all entries of `other`, each in place of an older one of the same name.
+    #[must_use]
+    pub fn with_all(mut self, other: Self) -> Self {
+        if self.0.is_empty() {
+            return other;
+        }
+        self.0.extend(other.0);
+        self
+    }
+
     /// The entry of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

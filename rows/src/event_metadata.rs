@@ -5,14 +5,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The `metadata` of an event's row, as the JVM plugin writes it: `sid` the serializer, `sm` its
-/// manifest, `wid` the writer, `t` epoch milliseconds. `meta` is ours, for what the user puts beside
-/// an event; the JVM reads past it.
+/// manifest, `em` the event manifest, `wid` the writer, `t` epoch milliseconds. `meta` is ours, for
+/// what the user puts beside an event; the JVM reads past it.
 pub fn event_metadata(event: &NewEvent, writer: WriterId, timestamp: Timestamp) -> String {
     #[derive(Serialize)]
     struct Written<'a> {
         sid: i32,
         #[serde(skip_serializing_if = "str::is_empty")]
         sm: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        em: &'a str,
         wid: String,
         t: i64,
         #[serde(skip_serializing_if = "Metadata::is_empty")]
@@ -21,6 +23,7 @@ pub fn event_metadata(event: &NewEvent, writer: WriterId, timestamp: Timestamp) 
     let written = Written {
         sid: event.payload.serializer.0,
         sm: &event.payload.manifest,
+        em: &event.event_manifest,
         wid: writer.to_string(),
         t: timestamp.as_millis(),
         meta: &event.metadata,
@@ -35,7 +38,8 @@ pub struct EventMetadata<'a> {
     pub serializer: SerializerId,
     /// What the payload is; empty where nothing is said.
     pub manifest: Cow<'a, str>,
-    /// What an event adapter of the JVM called it; empty where nothing is said.
+    /// What its writer, or an event adapter of the JVM, noted for the reader; empty where nothing is
+    /// said.
     pub event_manifest: Cow<'a, str>,
     /// Who wrote it.
     pub writer: Cow<'a, str>,
@@ -139,9 +143,16 @@ mod tests {
         let mut named = raw;
         named.payload.manifest = "Depo\"sited".into();
         named.metadata = Metadata::new().with("user", "mary");
+        let mut noted = named.clone();
         assert_eq!(
             event_metadata(&named, writer, Timestamp::from_millis(7)),
             r#"{"sid":4,"sm":"Depo\"sited","wid":"00000000-0000-0000-0000-000000000001","t":7,"meta":{"user":"mary"}}"#
+        );
+        noted.event_manifest = "v2".into();
+        noted.metadata = Metadata::new();
+        assert_eq!(
+            event_metadata(&noted, writer, Timestamp::from_millis(7)),
+            r#"{"sid":4,"sm":"Depo\"sited","em":"v2","wid":"00000000-0000-0000-0000-000000000001","t":7}"#
         );
     }
 
@@ -178,16 +189,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(manifest: String, value: String, millis: i64, serializer: i32) {
+        fn what_is_written_is_read(
+            manifest: String, note: String, value: String, millis: i64, serializer: i32,
+        ) {
             let mut event = NewEvent::from(Payload::raw("x"));
             event.payload.serializer = SerializerId(serializer);
             event.payload.manifest = manifest.clone().into();
+            event.event_manifest = note.clone().into();
             event.metadata = Metadata::new().with("k", value);
             let writer = WriterId::random();
             let json = event_metadata(&event, writer, Timestamp::from_millis(millis));
             let read = EventMetadata::parse(&json).unwrap();
             prop_assert_eq!(read.serializer, SerializerId(serializer));
             prop_assert_eq!(read.manifest.as_ref(), manifest);
+            prop_assert_eq!(read.event_manifest.as_ref(), note);
             prop_assert_eq!(read.writer, writer.to_string());
             prop_assert_eq!(read.timestamp.as_millis(), millis);
             prop_assert_eq!(read.user, event.metadata);

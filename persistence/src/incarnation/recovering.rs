@@ -137,14 +137,16 @@ impl<E: EventSourced> Fold<'_, E> {
 
     fn take(&mut self, envelope: &EventEnvelope) -> Result<(), RecoveryError> {
         self.contiguity.accept(envelope.sequence_number)?;
-        let event = envelope
-            .event::<E>()
+        let meant = envelope
+            .events::<E>()
             .map_err(|source| RecoveryError::Decode {
                 persistence_id: self.persistence_id.clone(),
                 sequence_number: envelope.sequence_number,
                 source,
             })?;
-        self.state.apply(event);
+        meant
+            .into_iter()
+            .for_each(|event| self.state.apply(event));
         self.events += 1;
         Ok(())
     }

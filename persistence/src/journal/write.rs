@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ pub struct NewEvent {
     pub tags: Tags,
     /// What goes with it.
     pub metadata: Metadata,
+    /// A note for who reads it, where event adapters of the JVM leave theirs; empty where there is
+    /// none.
+    pub event_manifest: Cow<'static, str>,
 }
 
 impl From<Payload> for NewEvent {
@@ -26,6 +30,7 @@ impl From<Payload> for NewEvent {
             payload,
             tags: Tags::none(),
             metadata: Metadata::new(),
+            event_manifest: Cow::Borrowed(""),
         }
     }
 }

@@ -56,7 +56,7 @@ impl History {
                 offset: Offset::new(*last_offset),
                 timestamp: write.timestamp,
                 writer: writer.clone(),
-                event_manifest: String::new(),
+                event_manifest: event.event_manifest.clone().into_owned(),
                 payload: event.payload.clone(),
                 metadata: event.metadata.clone(),
             };

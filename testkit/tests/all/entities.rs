@@ -1,5 +1,6 @@
 //! Entities over the stores in memory: what the runtime around `EventSourced` promises.
 
+mod adapters;
 mod commands;
 mod diary;
 mod failures;

@@ -97,8 +97,8 @@ fn id(text: String) -> PersistenceId {
     PersistenceId::parse(text).expect("the suite has no id that is none")
 }
 
-/// J20 and J21, which are optional there: serializer, manifest, bytes, writer, timestamp and
-/// metadata.
+/// J20 and J21, which are optional there: serializer, manifest, bytes, writer, timestamp,
+/// metadata and event manifest.
 pub async fn everything_about_an_event_comes_back(journal: &JournalRef) {
     let (id, writer) = (fresh_id(), WriterId::random());
     let events = vec![
@@ -115,6 +115,7 @@ pub async fn everything_about_an_event_comes_back(journal: &JournalRef) {
                 .with("ratio", 0.1)
                 .with("asked", true)
                 .with("path", vec!["a", "b"]),
+            event_manifest: "v2: 'quoted' \"twice\" \\ ünïcödé".into(),
         },
         NewEvent {
             payload: Payload {
@@ -124,6 +125,7 @@ pub async fn everything_about_an_event_comes_back(journal: &JournalRef) {
             },
             tags: Tags::none(),
             metadata: Metadata::new(),
+            event_manifest: "".into(),
         },
     ];
     let mut write = write_events(&id, writer, 1, events.clone());
@@ -153,7 +155,7 @@ pub async fn everything_about_an_event_comes_back(journal: &JournalRef) {
             "the timestamp of event {number}"
         );
         assert_eq!(
-            event.event_manifest, "",
+            event.event_manifest, written.event_manifest,
             "the event manifest of event {number}"
         );
     }
@@ -168,6 +170,7 @@ pub async fn tags_are_accepted_new_and_known(journal: &JournalRef) {
         payload: Payload::text(text),
         tags: Tags::of(tags).expect("tags"),
         metadata: Metadata::new(),
+        event_manifest: "".into(),
     };
     for _ in 0..2 {
         let ids: Vec<PersistenceId> = (0..20).map(|_| fresh_id()).collect();

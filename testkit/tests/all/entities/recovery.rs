@@ -106,11 +106,14 @@ async fn an_event_that_cannot_be_read_is_named() {
         };
         assert_eq!((persistence_id, sequence_number), (id("1"), 2.into()));
         let (named, by) = match source {
-            CodecError::Decode {
+            CodecError::UnknownManifest {
                 manifest,
                 serializer,
-                ..
-            } => (manifest, serializer),
+                known,
+            } => {
+                assert_eq!(known, ["Noted", "Unwritable", "Mistagged"]);
+                (manifest, serializer)
+            }
             CodecError::OtherSerializer {
                 manifest, found, ..
             } => (manifest, found),

@@ -6,16 +6,17 @@ mod options;
 
 pub use annals_journal::JournalSettings;
 pub use annals_persistence::{
-    AskError, Backoff, Batches, Bincode, BreakerSettings, BreakerState, CircuitBreaker, CodecError,
-    CommandError, DeleteError, DeleteEvents, Effect, Entities, EntityContext, EntityError,
-    EntityRef, EntitySettings, EventEnvelope, EventSourced, EventStream, Incarnation,
-    InvalidPersistenceId, InvalidSequenceNumber, InvalidTag, JournalCapacity, JournalMessage,
-    JournalRef, Json, Metadata, NewEvent, Offset, Outcome, Payload, PersistenceId,
-    PersistenceIdStream, QueryError, QueryMessage, QueryRef, ReaderPositions, Recovered, Recovery,
-    RecoveryError, Rejection, Replay, ReplayError, ReplayEvents, ReplayFilter, ReplayFilterError,
-    ReplayFilterMode, Reply, Retention, SaveSnapshot, SelectedSnapshot, SequenceNumber,
-    SerializerId, Signal, Slice, SliceRange, SnapshotCriteria, SnapshotError, SnapshotMessage,
-    SnapshotRef, StashFull, Stores, Tag, Tags, Timestamp, WriteError, WriteEvents, WriterId,
+    AskError, Backoff, Batches, Bincode, BreakerSettings, BreakerState, CircuitBreaker, Codec,
+    CodecError, CommandError, DeleteError, DeleteEvents, Effect, Entities, EntityContext,
+    EntityError, EntityRef, EntitySettings, EventEnvelope, EventSeq, EventSourced, EventStream,
+    Incarnation, InvalidPersistenceId, InvalidSequenceNumber, InvalidSlice, InvalidSliceRange,
+    InvalidTag, JournalCapacity, JournalMessage, JournalRef, Json, MessagePack, Metadata, NewEvent,
+    Offset, Outcome, Payload, PersistenceId, PersistenceIdStream, QueryError, QueryMessage,
+    QueryRef, Raw, ReaderPositions, Recovered, Recovery, RecoveryError, Rejection, Replay,
+    ReplayError, ReplayEvents, ReplayFilter, ReplayFilterError, ReplayFilterMode, Reply, Retention,
+    SaveSnapshot, SelectedSnapshot, SelfDescribing, SequenceNumber, SerializerId, Signal, Slice,
+    SliceRange, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef, StashFull, Stores,
+    Tag, Tags, Text, Timestamp, UpcastFailure, Upcasters, WriteError, WriteEvents, WriterId,
 };
 pub use annals_postgres::{
     ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,

@@ -45,7 +45,10 @@ static UPCASTERS: LazyLock<Upcasters> = LazyLock::new(|| {
             let fields = json.as_object_mut().ok_or("no fields")?;
             let euros = fields.remove("euros").ok_or("no euros")?;
             let euros = euros.as_i64().ok_or("the euros are no whole number")?;
-            fields.insert("cents".into(), (euros * 100).into());
+            fields.insert(
+                "cents".into(),
+                euros.checked_mul(100).ok_or("too many euros")?.into(),
+            );
             Ok(json)
         })
         .rename("Withdrew", "Withdrawn")

@@ -144,9 +144,7 @@ impl<E: EventSourced> Fold<'_, E> {
                 sequence_number: envelope.sequence_number,
                 source,
             })?;
-        meant
-            .into_iter()
-            .for_each(|event| self.state.apply(event));
+        meant.into_iter().for_each(|event| self.state.apply(event));
         self.events += 1;
         Ok(())
     }

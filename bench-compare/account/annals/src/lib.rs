@@ -1,0 +1,4 @@
+//! The account in Annals.
+
+pub mod account;
+pub mod bank;

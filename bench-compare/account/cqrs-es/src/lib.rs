@@ -1,0 +1,4 @@
+//! The account in cqrs-es.
+
+pub mod account;
+pub mod bank;

@@ -1,0 +1,21 @@
+use account_cqrs_es::account::Overdrawn;
+use account_cqrs_es::bank::Bank;
+use cqrs_es::AggregateError;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_lives() {
+    scenario::lives::<Bank>().await;
+}
+
+/// The caller gets the error of the driver.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_write_is_told() {
+    let error = scenario::fails_to_deposit::<Bank>("events").await;
+    let error = error.downcast::<AggregateError<Overdrawn>>();
+    let error = *error.expect("an AggregateError");
+    assert!(
+        matches!(error, AggregateError::UnexpectedError(_)),
+        "{error:?}"
+    );
+    println!("{error}");
+}

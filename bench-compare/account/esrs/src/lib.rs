@@ -1,0 +1,4 @@
+//! The account in esrs.
+
+pub mod account;
+pub mod bank;

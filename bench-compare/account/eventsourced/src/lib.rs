@@ -1,0 +1,4 @@
+//! The account in eventsourced.
+
+pub mod account;
+pub mod bank;

@@ -17,5 +17,12 @@ async fn a_failed_write_is_told() {
         matches!(error, AggregateError::UnexpectedError(_)),
         "{error:?}"
     );
-    println!("{error}");
+    assert!(error.to_string().contains("full_up"), "{error}");
+}
+
+/// The account is loaded for each command, so the other writer is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_writer_is_seen() {
+    let outcome = scenario::meets_another_writer::<Bank>().await;
+    assert_eq!(outcome.unwrap(), 11);
 }

@@ -1,7 +1,7 @@
 //! What an account has to do, whichever library it is written with.
 //!
-//! A library is behind the trait [`Bank`]; [`lives`] is what it has to pass, and
-//! [`fails_to_deposit`] gives what its caller sees when PostgreSQL refuses a write.
+//! A library is behind the trait [`Bank`]; [`lives`] is what it has to pass. [`fails_to_deposit`]
+//! and [`meets_another_writer`] give what its caller is told when a write does not come through.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -103,6 +103,31 @@ pub async fn fails_to_deposit<B: Bank>(table: &str) -> BoxError {
     assert_eq!(bank.deposit(id, 1).await.expect("a deposit"), 501);
     bank.close().await;
     error
+}
+
+/// What the caller of a deposit is told whose account has been changed by another process since it
+/// was last used. Whatever it is, nothing that was acknowledged is lost, and the next deposit works.
+pub async fn meets_another_writer<B: Bank>() -> Result<i64, BoxError> {
+    let server = started().await;
+    let place = place_of(&server);
+    let id = Uuid::new_v4();
+    let one = B::open(&place).await.expect("the bank opens");
+    let other = B::open(&place).await.expect("the bank opens twice");
+    assert_eq!(one.balance(id).await.expect("a balance"), 0);
+    assert_eq!(other.balance(id).await.expect("a balance"), 0);
+
+    assert_eq!(one.deposit(id, 1).await.expect("a deposit"), 1);
+    let outcome = other.deposit(id, 10).await;
+    let balance = if outcome.is_ok() { 11 } else { 1 };
+    let next = other.deposit(id, 100).await.expect("a deposit");
+    assert_eq!(next, balance + 100);
+
+    one.close().await;
+    other.close().await;
+    let bank = B::open(&place).await.expect("the bank opens again");
+    assert_eq!(bank.balance(id).await.expect("a balance"), balance + 100);
+    bank.close().await;
+    outcome
 }
 
 /// A PostgreSQL of this test's own.

@@ -39,7 +39,7 @@ impl scenario::Bank for Bank {
 }
 
 impl Bank {
-    async fn account(&self, id: Uuid) -> Result<EntityRef<Account>, EntityError> {
-        self.annals.entity(&id.to_string()).await
+    async fn account(&self, id: Uuid) -> Result<EntityRef<Command>, EntityError> {
+        self.annals.entity::<Account>(&id.to_string()).await
     }
 }

@@ -186,6 +186,51 @@ impl<E: EventSourced> Effect<E> {
     }
 }
 
+/// What it will do, for tests of a handler that call it: the test kit also runs it.
+///
+/// ```
+/// use annals_persistence::{Effect, EventSourced, Reply};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Default, Serialize, Deserialize)]
+/// # struct Counter { count: u64 }
+/// # #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// # enum Event { Increased { by: u64 } }
+/// # enum Command { Increase(u64) }
+/// # impl EventSourced for Counter {
+/// #     const ENTITY: &'static str = "Counter";
+/// #     type Command = Command;
+/// #     type Event = Event;
+/// #     fn handle(&self, Command::Increase(by): Command) -> Effect<Self> {
+/// #         self.persist(Event::Increased { by })
+/// #     }
+/// #     fn apply(&mut self, Event::Increased { by }: Event) { self.count += by; }
+/// # }
+/// let effect = Counter::default().handle(Command::Increase(5));
+/// assert_eq!(effect.events(), [Event::Increased { by: 5 }]);
+/// assert!(!effect.stops());
+/// ```
+impl<E: EventSourced> Effect<E> {
+    /// The events that it persists.
+    pub fn events(&self) -> &[E::Event] {
+        &self.events
+    }
+
+    /// Whether it keeps the command for later.
+    pub const fn stashes(&self) -> bool {
+        self.stash.is_some()
+    }
+
+    /// Whether it stops the entity.
+    pub const fn stops(&self) -> bool {
+        self.stop
+    }
+
+    /// Whether the entity has no answer to the command.
+    pub const fn is_unhandled(&self) -> bool {
+        self.unhandled
+    }
+}
+
 impl<E: EventSourced> fmt::Debug for Effect<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Effect")

@@ -9,6 +9,7 @@ mod backoff;
 mod circuit_breaker;
 mod codec;
 mod context;
+mod durable_state;
 mod effect;
 mod entities;
 mod entity;
@@ -43,6 +44,11 @@ pub use codec::{
     Upcasters,
 };
 pub use context::EntityContext;
+pub use durable_state::{
+    ChangesOf, DeleteState, DurableStateChange, DurableStateMessage, DurableStateRef,
+    DurableStateStream, InvalidRevision, Revision, StateReadError, StateRejection, StateWriteError,
+    StoredState, UpsertState,
+};
 pub use effect::Effect;
 pub use entities::{Entities, EntityError, EntitySettings};
 pub use entity_ref::{AskError, CommandError, EntityRef, Recovered, Reply};

@@ -179,13 +179,14 @@ pub type PersistenceIdStream = Batches<PersistenceId>;
 
 /// Items one by one out of batches.
 #[derive(Debug)]
-pub struct Batches<T> {
-    ready: VecDeque<Result<T, QueryError>>,
-    source: Option<mpsc::Receiver<Result<Vec<T>, QueryError>>>,
+pub struct Batches<T, E = QueryError> {
+    ready: VecDeque<Result<T, E>>,
+    source: Option<mpsc::Receiver<Result<Vec<T>, E>>>,
 }
 
-impl<T> Batches<T> {
-    fn failed(error: QueryError) -> Self {
+impl<T, E> Batches<T, E> {
+    /// No items, for this reason.
+    pub(crate) fn failed(error: E) -> Self {
         Self {
             ready: VecDeque::from([Err(error)]),
             source: None,
@@ -193,8 +194,8 @@ impl<T> Batches<T> {
     }
 }
 
-impl<T> From<mpsc::Receiver<Result<Vec<T>, QueryError>>> for Batches<T> {
-    fn from(source: mpsc::Receiver<Result<Vec<T>, QueryError>>) -> Self {
+impl<T, E> From<mpsc::Receiver<Result<Vec<T>, E>>> for Batches<T, E> {
+    fn from(source: mpsc::Receiver<Result<Vec<T>, E>>) -> Self {
         Self {
             ready: VecDeque::new(),
             source: Some(source),
@@ -202,8 +203,8 @@ impl<T> From<mpsc::Receiver<Result<Vec<T>, QueryError>>> for Batches<T> {
     }
 }
 
-impl<T: Unpin> Stream for Batches<T> {
-    type Item = Result<T, QueryError>;
+impl<T: Unpin, E: Unpin> Stream for Batches<T, E> {
+    type Item = Result<T, E>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {

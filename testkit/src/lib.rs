@@ -7,10 +7,12 @@
 //!   test a case; the cases are in [`suite`].
 
 mod failures;
+mod memory_durable_state;
 mod memory_journal;
 mod memory_snapshots;
 pub mod suite;
 
 pub use failures::{Failures, PlannedFailure, WriteFailure};
+pub use memory_durable_state::MemoryDurableState;
 pub use memory_journal::MemoryJournal;
 pub use memory_snapshots::MemorySnapshots;

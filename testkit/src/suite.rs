@@ -8,6 +8,7 @@
 //! The freedoms that a store has: it may refuse a write that begins behind a gap (as a conflict)
 //! or store it.
 
+pub mod durable_state;
 pub mod journal;
 pub mod snapshot;
 

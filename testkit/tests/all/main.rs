@@ -2,5 +2,6 @@
 
 mod broken_journals;
 mod circuit_breaker;
+mod durable_state;
 mod entities;
 mod memory;

@@ -1,0 +1,5 @@
+//! The suite of durable states on the store in memory, and proof that it bites.
+
+annals_testkit::durable_state_suite!(async {
+    (annals_testkit::MemoryDurableState::spawn().await, ())
+});

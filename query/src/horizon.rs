@@ -162,6 +162,8 @@ mod tests {
         RollBack {
             writer: u8,
         },
+        /// A row is gone, or has left its place for a higher one that was drawn above.
+        Leave,
         /// The reader asks for the visible offsets.
         See,
         /// The reader asks for the holders.
@@ -174,6 +176,7 @@ mod tests {
             4 => (0..4_u8).prop_map(|writer| Step::Draw { writer }),
             2 => (0..4_u8).prop_map(|writer| Step::Commit { writer }),
             1 => (0..4_u8).prop_map(|writer| Step::RollBack { writer }),
+            1 => Just(Step::Leave),
             3 => Just(Step::See),
             3 => Just(Step::Hold),
         ]
@@ -209,6 +212,9 @@ mod tests {
                     }
                     Step::RollBack { writer } => {
                         open.remove(&writer);
+                    }
+                    Step::Leave => {
+                        visible.pop_last();
                     }
                     Step::See => {
                         let above = visible.range(horizon.settled() + 1..).copied().collect::<Vec<_>>();

@@ -3,17 +3,21 @@
 //!
 //! Everything that reads across persistence ids reads up to the **horizon**: the offset below which
 //! no event can appear any more. `horizon` holds its pure logic, `watcher` finds out on the server,
-//! and docs/reading.md says why it is right.
+//! and docs/reading.md says why it is right. [`HorizonRef`] is for other stores that number their
+//! rows in the same way.
 
 mod actor;
 mod by_persistence_id;
 mod by_tag;
 mod delivery;
 mod horizon;
+mod horizon_error;
 mod persistence_ids;
 mod queries;
 mod read_error;
 mod tags;
 mod watcher;
 
+pub use horizon_error::HorizonError;
 pub use queries::Queries;
+pub use watcher::{Following, HorizonRef, NumberedTable};

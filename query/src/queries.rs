@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::actor::{QueryActor, Sources};
 use crate::tags::TagNumbers;
-use crate::watcher::Watcher;
+use crate::watcher::{HorizonRef, NumberedTable};
 
 /// Starts the queries over one journal.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ impl Queries {
         commits: watch::Receiver<u64>,
     ) -> Result<QueryRef, SpawnErr> {
         let sources = Sources {
-            horizon: Watcher::spawn(settings.clone(), commits),
+            horizon: HorizonRef::of(NumberedTable::JOURNAL, settings.clone(), commits),
             tags: TagNumbers::new(pool.clone()),
             pool,
             running: JoinSet::new(),

@@ -1,25 +1,21 @@
 use std::sync::Arc;
 
 use annals_persistence::{QueryError, SharedError};
-use annals_postgres::{ConnectError, PoolError};
+use annals_postgres::PoolError;
 use annals_rows::MalformedRow;
 use thiserror::Error;
+
+use crate::horizon_error::HorizonError;
 
 /// Why a read of the journal failed.
 #[derive(Debug, Error)]
 pub(crate) enum ReadError {
     #[error("no connection")]
     Pool(#[from] PoolError),
-    #[error("no connection")]
-    Connect(#[from] ConnectError),
     #[error("the query failed")]
     Query(#[from] tokio_postgres::Error),
     #[error(transparent)]
     Malformed(#[from] MalformedRow),
-    #[error(
-        "the server at {address} is a standby, where nobody can see who writes to the journal; connect to the primary"
-    )]
-    Standby { address: String },
     /// The horizon cannot be found; every reader shares the cause.
     #[error("the horizon cannot be found")]
     Horizon(#[source] SharedError),
@@ -28,6 +24,15 @@ pub(crate) enum ReadError {
     /// The query actor has stopped.
     #[error("the query has stopped")]
     Stopped,
+}
+
+impl From<HorizonError> for ReadError {
+    fn from(error: HorizonError) -> Self {
+        match error {
+            HorizonError::Unavailable(source) => Self::Horizon(source),
+            HorizonError::Stopped => Self::Stopped,
+        }
+    }
 }
 
 impl From<ReadError> for QueryError {

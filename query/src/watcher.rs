@@ -1,4 +1,4 @@
-//! Follows the horizon of one journal, for all readers of the process.
+//! Follows the horizon of one table, for all readers of the process.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,11 +10,30 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_postgres::Statement;
 
 use crate::horizon::Horizon;
-use crate::read_error::ReadError;
+use crate::horizon_error::{HorizonError, LookError};
 
-/// What readers know of the horizon. Cheap to clone; the watcher ends when all are dropped.
+/// A table whose rows have numbers that are drawn from a sequence inside the statement that writes
+/// them. A row may leave its number for a higher one; no number is given twice.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberedTable {
+    /// Its name, found by `search_path`.
+    pub name: &'static str,
+    /// The column of the numbers, which has an index.
+    pub number: &'static str,
+}
+
+impl NumberedTable {
+    /// Events: one row each, for ever at its place.
+    pub(crate) const JOURNAL: Self = Self {
+        name: "journal",
+        number: "ordering",
+    };
+}
+
+/// What readers know of the horizon: the number at or below which no row can appear any more. Cheap
+/// to clone; the watching ends when all are dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct HorizonRef {
+pub struct HorizonRef {
     requests: mpsc::UnboundedSender<Request>,
     latest: watch::Receiver<Latest>,
 }
@@ -39,30 +58,48 @@ struct Follower(mpsc::Receiver<()>);
 
 /// A live reader's hold on the watcher.
 #[derive(Debug)]
-pub(crate) struct Following {
+pub struct Following {
     latest: watch::Receiver<Latest>,
     _alive: mpsc::Sender<()>,
 }
 
 impl HorizonRef {
+    /// Follows the horizon of `table` on a connection of its own, opened when the first reader
+    /// waits. `commits` changes when this process has written to the table.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn of(table: NumberedTable, settings: Settings, commits: watch::Receiver<u64>) -> Self {
+        Watcher::spawn(table, settings, commits)
+    }
+
     /// Waits until everything that is visible now is settled and gives the offset up to which: all
-    /// that was acknowledged before the call lies at or below it.
-    pub(crate) async fn settle(&self) -> Result<i64, ReadError> {
+    /// that was acknowledged before the call lies at or below it, or has left for a place behind.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    ///
+    /// # Cancel safety
+    /// Changes nothing; drop it at any time.
+    pub async fn settle(&self) -> Result<i64, HorizonError> {
         let (tell, told) = oneshot::channel();
         self.requests
             .send(Request::Settle(tell))
-            .map_err(|_| ReadError::Stopped)?;
+            .map_err(|_| HorizonError::Stopped)?;
         told.await
-            .map_err(|_| ReadError::Stopped)?
-            .map_err(ReadError::Horizon)
+            .map_err(|_| HorizonError::Stopped)?
+            .map_err(HorizonError::Unavailable)
     }
 
     /// Makes the watcher look for more until the result is dropped.
-    pub(crate) fn follow(&self) -> Result<Following, ReadError> {
+    ///
+    /// # Errors
+    /// The watching has ended.
+    pub fn follow(&self) -> Result<Following, HorizonError> {
         let (alive, gone) = mpsc::channel(1);
         self.requests
             .send(Request::Follow(Follower(gone)))
-            .map_err(|_| ReadError::Stopped)?;
+            .map_err(|_| HorizonError::Stopped)?;
         Ok(Following {
             latest: self.latest.clone(),
             _alive: alive,
@@ -72,20 +109,27 @@ impl HorizonRef {
 
 impl Following {
     /// Waits until the horizon lies behind `offset` and gives it.
-    pub(crate) async fn beyond(&mut self, offset: i64) -> Result<i64, ReadError> {
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    ///
+    /// # Cancel safety
+    /// Changes nothing; drop it at any time.
+    pub async fn beyond(&mut self, offset: i64) -> Result<i64, HorizonError> {
         let reached = self
             .latest
             .wait_for(|latest| latest.settled > offset || latest.failure.is_some())
             .await
-            .map_err(|_| ReadError::Stopped)?;
+            .map_err(|_| HorizonError::Stopped)?;
         match &reached.failure {
-            Some(failure) => Err(ReadError::Horizon(Arc::clone(failure))),
+            Some(failure) => Err(HorizonError::Unavailable(Arc::clone(failure))),
             None => Ok(reached.settled),
         }
     }
 }
 
-pub(crate) struct Watcher {
+struct Watcher {
+    table: NumberedTable,
     settings: Settings,
     /// Changes when this process has stored something.
     commits: watch::Receiver<u64>,
@@ -111,10 +155,15 @@ const LONGEST_AT_A_GAP: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(100);
 
 impl Watcher {
-    pub(crate) fn spawn(settings: Settings, commits: watch::Receiver<u64>) -> HorizonRef {
+    fn spawn(
+        table: NumberedTable,
+        settings: Settings,
+        commits: watch::Receiver<u64>,
+    ) -> HorizonRef {
         let (requests, inbox) = mpsc::unbounded_channel();
         let (latest, known) = watch::channel(Latest::default());
         let watcher = Self {
+            table,
             settings,
             commits,
             horizon: Horizon::new(),
@@ -202,14 +251,14 @@ impl Watcher {
         }
     }
 
-    async fn look(&mut self, eyes: &mut Option<Eyes>) -> Result<News, ReadError> {
+    async fn look(&mut self, eyes: &mut Option<Eyes>) -> Result<News, LookError> {
         let eyes = match eyes {
             Some(eyes) => eyes,
-            None => eyes.insert(Eyes::open(&self.settings).await?),
+            None => eyes.insert(Eyes::open(self.table, &self.settings).await?),
         };
         let before = self.horizon.settled();
         let mut full = false;
-        let beyond = if before == 0 {
+        let mut beyond = if before == 0 {
             // The first look settles the past as a whole, however long it is.
             let top = eyes.top().await?;
             (top > 0).then_some(top)
@@ -223,10 +272,15 @@ impl Watcher {
                 waiting.target = Some(eyes.top().await?);
             }
         }
+        if self.horizon.settled() == before && beyond.is_none() {
+            // What was visible when it was asked for has left its place, or is gone.
+            let targets = self.waiting.iter().filter_map(|it| it.target);
+            beyond = targets.filter(|target| *target > before).max();
+        }
         if beyond.is_some() || self.horizon.is_waiting() {
             let holders = eyes.holders().await?;
             self.horizon.hold(beyond, &holders);
-            self.stuck.watch(&self.horizon);
+            self.stuck.watch(self.table, &self.horizon);
         }
         let settled = self.horizon.settled();
         if settled > before || self.latest.borrow().failure.is_some() {
@@ -256,10 +310,10 @@ impl Watcher {
     }
 
     /// Tells all who wait. Followers stay: one that is busy with what it has may not notice, and
-    /// must be served once the journal is back.
+    /// must be served once the server is back.
     fn fail(&mut self, error: &SharedError) {
         if self.latest.borrow().failure.is_none() {
-            tracing::warn!(error = %error, "the journal cannot be followed");
+            tracing::warn!(table = self.table.name, error = %error, "a table cannot be followed");
         }
         for waiting in self.waiting.drain(..) {
             // A reader that is gone needs no answer.
@@ -288,7 +342,7 @@ impl Follower {
     }
 }
 
-/// A connection that sees where the journal ends and who writes.
+/// A connection that sees where the table ends and who writes.
 struct Eyes {
     connection: Connection,
     visible: Statement,
@@ -296,40 +350,44 @@ struct Eyes {
     holders: Statement,
 }
 
-/// Served by `journal_ordering_btree_idx`, from the index alone where the table is vacuumed.
-const VISIBLE: &str = "select ordering from journal where ordering > $1 order by ordering limit $2";
-
-/// Served by `journal_ordering_btree_idx`: one entry.
-const TOP: &str = "select coalesce(max(ordering), 0) from journal";
-
-/// Everybody who may have drawn an ordering and not ended: an insert takes this lock first.
-/// A transaction that is prepared keeps its lock and its name, but loses its process: the process
-/// must not be part of the name, or it would seem to have ended.
-const HOLDERS: &str = "\
-select virtualtransaction from pg_locks \
+/// Everybody who may have drawn a number and not ended: a statement that writes takes this lock
+/// first. A transaction that is prepared keeps its lock and its name, but loses its process: the
+/// process must not be part of the name, or it would seem to have ended.
+fn holders_of(table: NumberedTable) -> String {
+    let name = table.name;
+    format!(
+        "select virtualtransaction from pg_locks \
 where locktype = 'relation' and mode = 'RowExclusiveLock' and granted \
-  and relation = 'journal'::regclass \
-  and database = (select oid from pg_database where datname = current_database())";
+  and relation = '{name}'::regclass \
+  and database = (select oid from pg_database where datname = current_database())"
+    )
+}
 
 impl Eyes {
-    async fn open(settings: &Settings) -> Result<Self, ReadError> {
+    async fn open(table: NumberedTable, settings: &Settings) -> Result<Self, LookError> {
         let connection = connect_as(settings, Role::Reader).await?;
         // Transactions of the primary hold no locks on a standby: every gap would seem settled.
         let standby = connection.query_one("select pg_is_in_recovery()", &[]);
         if standby.await?.try_get(0)? {
-            return Err(ReadError::Standby {
+            return Err(LookError::Standby {
                 address: settings.address(),
             });
         }
+        let NumberedTable { name, number } = table;
+        // Both are served by the index on the number: the first from the index alone where the
+        // table is vacuumed, the second by one entry.
+        let visible =
+            format!("select {number} from {name} where {number} > $1 order by {number} limit $2");
+        let top = format!("select coalesce(max({number}), 0) from {name}");
         Ok(Self {
-            visible: connection.prepare(VISIBLE).await?,
-            top: connection.prepare(TOP).await?,
-            holders: connection.prepare(HOLDERS).await?,
+            visible: connection.prepare(&visible).await?,
+            top: connection.prepare(&top).await?,
+            holders: connection.prepare(&holders_of(table)).await?,
             connection,
         })
     }
 
-    async fn visible(&self, above: i64) -> Result<Vec<i64>, ReadError> {
+    async fn visible(&self, above: i64) -> Result<Vec<i64>, LookError> {
         let rows = self
             .connection
             .query(&self.visible, &[&above, &PAGE])
@@ -340,7 +398,7 @@ impl Eyes {
             .collect::<Result<_, _>>()?)
     }
 
-    async fn top(&self) -> Result<i64, ReadError> {
+    async fn top(&self) -> Result<i64, LookError> {
         Ok(self
             .connection
             .query_one(&self.top, &[])
@@ -348,7 +406,7 @@ impl Eyes {
             .try_get(0)?)
     }
 
-    async fn holders(&self) -> Result<HashSet<String>, ReadError> {
+    async fn holders(&self) -> Result<HashSet<String>, LookError> {
         let rows = self.connection.query(&self.holders, &[]).await?;
         Ok(rows
             .iter()
@@ -367,7 +425,7 @@ struct Stuck {
 const TELL_AFTER: Duration = Duration::from_secs(10);
 
 impl Stuck {
-    fn watch(&mut self, horizon: &Horizon<String>) {
+    fn watch(&mut self, table: NumberedTable, horizon: &Horizon<String>) {
         let settled = horizon.settled();
         match self.since {
             Some((at, since)) if at == settled && horizon.is_waiting() => {
@@ -375,10 +433,11 @@ impl Stuck {
                     self.told = true;
                     let holders: Vec<&String> = horizon.waits_for().collect();
                     tracing::warn!(
+                        table = table.name,
                         offset = settled,
                         waited = ?since.elapsed(),
                         ?holders,
-                        "readers wait for a transaction that wrote to the journal and has not ended; \
+                        "readers wait for a transaction that wrote to the table and has not ended; \
                          find its pid by virtualtransaction in pg_locks, or see pg_prepared_xacts \
                          where it has none"
                     );

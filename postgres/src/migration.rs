@@ -86,6 +86,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "ordering_btree",
         sql: include_str!("../../schemas/flat/0002_ordering_btree.sql"),
     },
+    Migration {
+        version: 3,
+        name: "durable_state",
+        sql: include_str!("../../schemas/flat/0003_durable_state.sql"),
+    },
 ];
 
 /// "annals" in ASCII; one lock a database.

@@ -47,17 +47,17 @@ async fn an_empty_schema_gets_everything_once() {
     let first = migrate(&settings).await.unwrap();
     assert_eq!(
         (first.version, &first.applied[..], first.origin),
-        (2, &[1, 2][..], Origin::Fresh)
+        (3, &[1, 2, 3][..], Origin::Fresh)
     );
     let second = migrate(&settings).await.unwrap();
     assert_eq!(
         (second.version, &second.applied[..], second.origin),
-        (2, &[][..], Origin::Annals)
+        (3, &[][..], Origin::Annals)
     );
-    assert_eq!(schema_version(&client).await.unwrap(), Some(2));
+    assert_eq!(schema_version(&client).await.unwrap(), Some(3));
 
     let tables = "select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = current_schema()";
-    let expected = "annals_schema journal journal_metadata journal_metadata_0 journal_metadata_1 snapshot tags";
+    let expected = "annals_schema durable_state journal journal_metadata journal_metadata_0 journal_metadata_1 snapshot tags";
     assert_eq!(text(&client, tables).await, expected);
     let triggers = "select count(*) from pg_trigger where tgrelid = 'journal'::regclass";
     assert_eq!(number(&client, triggers).await, 0);
@@ -123,7 +123,7 @@ async fn a_database_of_the_jvm_plugin_is_adopted_with_rows_and_trigger() {
     let migrated = migrate(&database.settings()).await.unwrap();
     assert_eq!(
         (migrated.applied, migrated.origin),
-        (vec![1, 2], Origin::Adopted { row_trigger: true })
+        (vec![1, 2, 3], Origin::Adopted { row_trigger: true })
     );
 
     assert_eq!(
@@ -175,11 +175,11 @@ async fn eight_at_once_migrate_once() {
             applied: by_this,
             ..
         } = task.await.unwrap().unwrap();
-        assert_eq!(version, 2);
+        assert_eq!(version, 3);
         applied.extend(by_this);
     }
     applied.sort_unstable();
-    assert_eq!(applied, [1, 2], "each by exactly one of them");
+    assert_eq!(applied, [1, 2, 3], "each by exactly one of them");
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_newer_schema_is_left_alone() {
         .unwrap();
     let error = migrate(&database.settings()).await.unwrap_err();
     assert!(
-        matches!(error, MigrateError::SchemaNewer { found: 7, known: 2 }),
+        matches!(error, MigrateError::SchemaNewer { found: 7, known: 3 }),
         "{error:?}"
     );
     assert!(

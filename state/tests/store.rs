@@ -1,0 +1,88 @@
+//! A fresh store of durable states, and its table as others see it.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use annals_persistence::{
+    DurableStateRef, Payload, PersistenceId, Revision, UpsertState, WriterId,
+};
+use annals_postgres::{Connection, Pool, TestDatabase};
+use annals_state::DurableStateStore;
+use tokio::sync::Mutex;
+use tokio_postgres::types::FromSql;
+
+pub(crate) struct Store {
+    pub(crate) states: DurableStateRef,
+    pub(crate) database: Arc<TestDatabase>,
+}
+
+impl Store {
+    /// In a database of its own.
+    pub(crate) async fn open() -> Self {
+        Self::on(Arc::new(TestDatabase::create().await.unwrap())).await
+    }
+
+    /// In one database with all others that are open this way: for tests that look at nothing but
+    /// persistence ids of their own.
+    pub(crate) async fn shared() -> Self {
+        static SHARED: Mutex<Weak<TestDatabase>> = Mutex::const_new(Weak::new());
+        let mut shared = SHARED.lock().await;
+        let database = match shared.upgrade() {
+            Some(database) => database,
+            None => Arc::new(TestDatabase::create().await.unwrap()),
+        };
+        *shared = Arc::downgrade(&database);
+        drop(shared);
+        Self::on(database).await
+    }
+
+    /// A store, as another process would have it, in a database that is there.
+    pub(crate) async fn on(database: Arc<TestDatabase>) -> Self {
+        let settings = database.settings();
+        let pool = Pool::new(settings.clone(), 4);
+        let states = DurableStateStore::start(&settings, pool).await.unwrap();
+        Self { states, database }
+    }
+
+    pub(crate) async fn connect(&self) -> Connection {
+        self.database.connect().await.unwrap()
+    }
+
+    /// Runs some SQL on a connection of its own.
+    pub(crate) async fn run(&self, sql: &str) {
+        self.connect().await.batch_execute(sql).await.unwrap();
+    }
+
+    /// The one value that a query gives.
+    pub(crate) async fn one<T: for<'a> FromSql<'a>>(&self, sql: &str) -> T {
+        one(&self.connect().await, sql).await
+    }
+}
+
+pub(crate) async fn one<T: for<'a> FromSql<'a>>(connection: &Connection, sql: &str) -> T {
+    connection.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// Waits until a query gives true.
+pub(crate) async fn until(connection: &Connection, sql: &str) {
+    let begin = Instant::now();
+    while !one::<bool>(connection, sql).await {
+        let patience = begin.elapsed() < Duration::from_secs(60);
+        assert!(patience, "never true: {sql}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+pub(crate) fn id(text: impl Into<String>) -> PersistenceId {
+    PersistenceId::parse(text.into()).unwrap()
+}
+
+/// A state that is a text, by a writer of its own.
+pub(crate) fn upsert(id: &PersistenceId, revision: i64, text: &str) -> UpsertState {
+    UpsertState::new(
+        id.clone(),
+        Revision::new(revision).unwrap(),
+        WriterId::random(),
+        Payload::text(text),
+    )
+}

@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use annals_journal::Journal;
 use annals_persistence::{
-    CircuitBreaker, Entities, EntityError, EntityRef, EventSourced, JournalRef, QueryRef,
-    SnapshotRef,
+    CircuitBreaker, DurableStateRef, Entities, EntityError, EntityRef, EventSourced, JournalRef,
+    QueryRef, SnapshotRef,
 };
 use annals_postgres::{Pool, PrivateServer, Settings, migrate};
 use annals_query::Queries;
 use annals_snapshot::SnapshotStore;
+use annals_state::DurableStateStore;
 
 use crate::{OpenError, Options};
 
@@ -29,6 +30,7 @@ struct Inner {
     journal: JournalRef,
     snapshots: SnapshotRef,
     query: QueryRef,
+    durable_state: DurableStateRef,
     server: Option<PrivateServer>,
 }
 
@@ -74,6 +76,7 @@ impl Annals {
         let pool = Pool::new(settings.clone(), options.readers);
         let journal = Journal::start(&settings, pool.clone(), options.journal).await?;
         let snapshots = SnapshotStore::start(pool.clone()).await?;
+        let durable_state = DurableStateStore::start(&settings, pool.clone()).await?;
         let query = Queries::start(&settings, pool, journal.commits()).await?;
         let journal = match options.breaker {
             Some(settings) => CircuitBreaker::around(journal.journal().clone(), settings).await,
@@ -86,6 +89,7 @@ impl Annals {
                 journal,
                 snapshots,
                 query,
+                durable_state,
                 server,
             }),
         })
@@ -131,6 +135,11 @@ impl Annals {
         &self.inner.snapshots
     }
 
+    /// States that are kept without the events that led to them.
+    pub fn durable_state(&self) -> &DurableStateRef {
+        &self.inner.durable_state
+    }
+
     /// Where the data is.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
@@ -142,11 +151,12 @@ impl Annals {
     }
 
     /// Ends everything in order: queries end, entities answer the commands that they accepted, the
-    /// journal and the snapshot store write what is left.
+    /// journal, the snapshot store and the durable state store write what is left.
     pub async fn shutdown(&self) {
         self.inner.query.stop().await;
         self.inner.entities.drain().await;
         self.inner.journal.drain().await;
         self.inner.snapshots.drain().await;
+        self.inner.durable_state.drain().await;
     }
 }

@@ -18,6 +18,12 @@ pub use annals_persistence::{
     SliceRange, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef, StashFull, Stores,
     Tag, Tags, Text, Timestamp, UpcastFailure, Upcasters, WriteError, WriteEvents, WriterId,
 };
+// States without events.
+pub use annals_persistence::{
+    ChangesOf, DeleteState, DurableStateChange, DurableStateMessage, DurableStateRef,
+    DurableStateStream, InvalidRevision, Revision, StateReadError, StateRejection, StateWriteError,
+    StoredState, UpsertState,
+};
 pub use annals_postgres::{
     ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,
     Settings, connect,

@@ -1,6 +1,7 @@
 //! The whole of Annals on a real PostgreSQL, as its users see it.
 
 mod account;
+mod durable_state;
 mod entities;
 mod opening;
 mod reading;

@@ -201,11 +201,10 @@ async fn nobody_misses_the_newest_change_of_many_writers() {
     ));
     let chain = tokio::spawn(chain(store.states.clone()));
     let naive = tokio::spawn(naive(store.connect().await));
-    let foreign: Vec<_> = join_all((0..WRITERS).map(|number| {
-        let store = &store;
-        async move { tokio::spawn(write_by_hand(number, store.connect().await)) }
-    }))
-    .await;
+    let mut foreign = Vec::new();
+    for number in 0..WRITERS {
+        foreign.push(tokio::spawn(write_by_hand(number, store.connect().await)));
+    }
     let ours = (0..8).map(|number| {
         let states = store.states.clone();
         tokio::spawn(async move {

@@ -94,6 +94,32 @@ async fn a_state_that_the_server_refuses_and_one_that_conflicts_fail_alone() {
     );
 }
 
+/// A serialization failure is nobody's fault; the sequence counts the tries, which a rollback does
+/// not take back.
+const FAIL_TWICE: &str = "
+create sequence tries;
+create function fail_twice() returns trigger language plpgsql as $$
+begin
+    if nextval('tries') <= 2 then
+        raise exception 'try again' using errcode = 'serialization_failure';
+    end if;
+    return new;
+end
+$$;
+create trigger fail_twice before insert on durable_state for each row execute function fail_twice();";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_lost_against_another_transaction_is_sent_again() {
+    let store = Store::open().await;
+    store.run(FAIL_TWICE).await;
+    store
+        .states
+        .upsert(upsert(&id("entity"), 1, "x"))
+        .await
+        .unwrap();
+    assert_eq!(store.one::<i64>("select last_value from tries").await, 3);
+}
+
 /// Four revisions of each id wait at once; none may travel with another of its id.
 #[tokio::test(flavor = "multi_thread")]
 async fn revisions_that_wait_together_are_stored_one_behind_the_other() {

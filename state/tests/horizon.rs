@@ -126,21 +126,25 @@ async fn a_change_that_was_rolled_back_holds_nobody_up() {
     stranger.batch_execute("rollback").await.unwrap();
 }
 
-/// The newest row of all goes away while a reader waits for it to be settled.
+/// The newest row of all goes away while a reader waits for it to be settled. The gap was seen
+/// before, so what the reader waits for is not what the gap waits for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_somebody_deletes_keeps_no_reader_waiting() {
     let gap = Gap::open().await;
-    let mut current = gap
-        .store
-        .states
-        .current_changes(ChangesOf::All, Offset::start());
+    let states = &gap.store.states;
+    let _live = states.changes(ChangesOf::All, Offset::start());
+    gap.looked_at().await;
+    store_by_hand(&gap.quick, "newest", 1).await;
+    let mut current = states.current_changes(ChangesOf::All, Offset::start());
     gap.looked_at().await;
     gap.quick
-        .batch_execute("delete from durable_state where persistence_id = 'quick'")
+        .batch_execute("delete from durable_state where persistence_id = 'newest'")
         .await
         .unwrap();
+    gap.looked_at().await;
     gap.slow.batch_execute("rollback").await.unwrap();
     assert_eq!(next(&mut current).await.offset.get(), 1);
+    assert_eq!(next(&mut current).await.offset.get(), 3);
     assert!(current.next().await.is_none());
 }
 

@@ -177,7 +177,7 @@ async fn large_states_are_stored_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_that_write_the_same_ids_have_one_winner_each() {
     let one = Store::open().await;
-    let other = Store::on(std::sync::Arc::clone(&one.database)).await;
+    let other = one.another().await;
     let ids: Vec<_> = (0..100).map(|n| id(format!("entity-{n}"))).collect();
     for revision in 1..=10 {
         let mine = ids

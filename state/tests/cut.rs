@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals_persistence::{DeleteState, DurableStateRef, Revision, StateWriteError, WriterId};
-use annals_postgres::{Pool, TestDatabase};
+use annals_postgres::{Pool, PrivateServer};
 use annals_state::DurableStateStore;
 use futures::future::join_all;
 
@@ -21,22 +21,18 @@ async fn through(proxy: &Proxy) -> DurableStateRef {
         .unwrap()
 }
 
-/// A database on a Unix socket, which the proxy needs.
-async fn open() -> Option<(Store, Proxy)> {
-    let store = Store::open().await;
-    let own_server = std::env::var_os("ANNALS_TEST_DATABASE_URL").is_none();
-    let proxy = match own_server {
-        true => Proxy::to(&store.database.settings()).await,
-        false => return None,
-    };
-    Some((store, proxy))
+/// The proxy needs a server on a Unix socket.
+async fn open() -> (PrivateServer, Store, Proxy) {
+    let server = PrivateServer::builder().durable(false).start();
+    let server = server.await.unwrap();
+    let store = Store::on_server(&server).await;
+    let proxy = Proxy::to(&server.settings()).await;
+    (server, store, proxy)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_whose_connection_is_cut_is_stored_once_and_answered_so() {
-    let Some((store, proxy)) = open().await else {
-        return;
-    };
+    let (_server, store, proxy) = open().await;
     let states = through(&proxy).await;
     let entity = id("entity");
     use Cut::{BeforeTheAnswer, BeforeTheServer, BehindTheServer};
@@ -68,9 +64,7 @@ async fn a_write_whose_connection_is_cut_is_stored_once_and_answered_so() {
 /// The answer to many writes is lost, of which one came too late.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_whose_answer_is_lost_is_told_apart_write_by_write() {
-    let Some((store, proxy)) = open().await else {
-        return;
-    };
+    let (_server, store, proxy) = open().await;
     let states = through(&proxy).await;
     let taken = id("taken");
     store
@@ -144,9 +138,8 @@ async fn a_write_whose_session_is_ended_is_sent_again() {
 /// Whoever sent the write asks again after the store has given up: the row knows its writer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_was_told_nothing_recognises_its_write_in_another_store() {
-    let database = std::sync::Arc::new(TestDatabase::create().await.unwrap());
-    let one = Store::on(std::sync::Arc::clone(&database)).await;
-    let other = Store::on(database).await;
+    let one = Store::open().await;
+    let other = one.another().await;
     let write = upsert(&id("entity"), 1, "x");
     one.states.upsert(write.clone()).await.unwrap();
     other.states.upsert(write.clone()).await.unwrap();

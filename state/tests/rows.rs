@@ -64,9 +64,7 @@ update durable_state set global_offset = nextval('durable_state_global_offset_se
 async fn a_table_of_the_jvm_is_adopted_and_both_write_in_turn() {
     let store = Store::open().await;
     store.run(BY_THE_JVM).await;
-    annals_postgres::migrate(&store.database.settings())
-        .await
-        .unwrap();
+    annals_postgres::migrate(&store.settings).await.unwrap();
     let (one, two) = (id("jvm-1"), id("jvm-2"));
     let expected = StoredState {
         revision: 7.into(),

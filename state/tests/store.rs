@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 use annals_persistence::{
     DurableStateRef, Payload, PersistenceId, Revision, UpsertState, WriterId,
 };
-use annals_postgres::{Connection, Pool, TestDatabase};
+use annals_postgres::{Connection, Pool, PrivateServer, Settings, TestDatabase, connect, migrate};
 use annals_state::DurableStateStore;
 use tokio::sync::Mutex;
 use tokio_postgres::types::FromSql;
 
 pub(crate) struct Store {
     pub(crate) states: DurableStateRef,
-    pub(crate) database: Arc<TestDatabase>,
+    pub(crate) settings: Settings,
+    /// Kept as long as the store.
+    database: Option<Arc<TestDatabase>>,
 }
 
 impl Store {
@@ -36,16 +38,34 @@ impl Store {
         Self::on(database).await
     }
 
-    /// A store, as another process would have it, in a database that is there.
-    pub(crate) async fn on(database: Arc<TestDatabase>) -> Self {
-        let settings = database.settings();
+    /// On a server of its own.
+    pub(crate) async fn on_server(server: &PrivateServer) -> Self {
+        let settings = server.settings();
+        migrate(&settings).await.unwrap();
+        Self::at(settings, None).await
+    }
+
+    /// The same table again, as another process would have it.
+    pub(crate) async fn another(&self) -> Self {
+        Self::at(self.settings.clone(), self.database.clone()).await
+    }
+
+    async fn on(database: Arc<TestDatabase>) -> Self {
+        Self::at(database.settings(), Some(database)).await
+    }
+
+    async fn at(settings: Settings, database: Option<Arc<TestDatabase>>) -> Self {
         let pool = Pool::new(settings.clone(), 4);
         let states = DurableStateStore::start(&settings, pool).await.unwrap();
-        Self { states, database }
+        Self {
+            states,
+            settings,
+            database,
+        }
     }
 
     pub(crate) async fn connect(&self) -> Connection {
-        self.database.connect().await.unwrap()
+        connect(&self.settings).await.unwrap()
     }
 
     /// Runs some SQL on a connection of its own.

@@ -1,15 +1,12 @@
-mod history;
-
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use annals_persistence::{
-    DeleteEvents, JournalCapacity, JournalMessage, JournalRef, PersistenceId, Rejection, Replay,
-    ReplayError, ReplayEvents, WriteError, WriteEvents,
+    JournalCapacity, JournalMessage, JournalRef, Rejection, Replay, ReplayError, ReplayEvents,
+    WriteError, WriteEvents,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use self::history::History;
+use crate::event_log::EventLog;
 use crate::{Failures, PlannedFailure, WriteFailure};
 
 /// A journal that keeps its events in memory for as long as it lives.
@@ -36,7 +33,16 @@ impl MemoryJournal {
     /// # Panics
     /// Outside a Tokio runtime.
     pub async fn spawn_with(capacity: JournalCapacity, failures: Failures) -> JournalRef {
-        let (actor, _) = Actor::spawn(None, MemoryJournalActor, failures)
+        Self::over(EventLog::empty(), capacity, failures).await
+    }
+
+    pub(crate) async fn over(
+        log: Arc<EventLog>,
+        capacity: JournalCapacity,
+        failures: Failures,
+    ) -> JournalRef {
+        let journal = Journal { log, failures };
+        let (actor, _) = Actor::spawn(None, MemoryJournalActor, journal)
             .await
             .expect("an actor without a name that reads nothing at its start always starts");
         JournalRef::new(actor.get_derived(), capacity)
@@ -46,26 +52,21 @@ impl MemoryJournal {
 struct MemoryJournalActor;
 
 struct Journal {
+    log: Arc<EventLog>,
     failures: Failures,
-    histories: HashMap<PersistenceId, History>,
-    last_offset: i64,
 }
 
 impl Actor for MemoryJournalActor {
     type Msg = JournalMessage;
     type State = Journal;
-    type Arguments = Failures;
+    type Arguments = Journal;
 
     async fn pre_start(
         &self,
         _myself: ActorRef<JournalMessage>,
-        failures: Failures,
+        journal: Journal,
     ) -> Result<Journal, ActorProcessingErr> {
-        Ok(Journal {
-            failures,
-            histories: HashMap::new(),
-            last_offset: 0,
-        })
+        Ok(journal)
     }
 
     async fn handle(
@@ -83,7 +84,7 @@ impl Actor for MemoryJournalActor {
                 let _ = reply.send(journal.replay(&replay));
             }
             JournalMessage::Delete(delete, reply) => {
-                journal.delete(&delete);
+                journal.log.change(|events| events.delete(&delete));
                 let _ = reply.send(Ok(()));
             }
         }
@@ -92,24 +93,21 @@ impl Actor for MemoryJournalActor {
 }
 
 impl Journal {
-    fn write(&mut self, write: &WriteEvents) -> Result<(), WriteError> {
-        let history = self
-            .histories
-            .entry(write.persistence_id.clone())
-            .or_default();
-        let written = match self.failures.take_write(&write.persistence_id) {
-            None => history.write(write, &mut self.last_offset),
-            Some(WriteFailure::Rejected) => Err(WriteError::rejected(
-                write,
-                Rejection::refused(PlannedFailure),
-            )),
-            Some(WriteFailure::RequestLost) => Err(unknown(write)),
-            Some(WriteFailure::ReplyLost) => history
-                .write(write, &mut self.last_offset)
-                .and(Err(unknown(write))),
-        };
-        history.note(write, written.is_ok());
-        written
+    fn write(&self, write: &WriteEvents) -> Result<(), WriteError> {
+        let failure = self.failures.take_write(&write.persistence_id);
+        self.log.change(|events| {
+            let written = match failure {
+                None => events.write(write),
+                Some(WriteFailure::Rejected) => Err(WriteError::rejected(
+                    write,
+                    Rejection::refused(PlannedFailure),
+                )),
+                Some(WriteFailure::RequestLost) => Err(unknown(write)),
+                Some(WriteFailure::ReplyLost) => events.write(write).and(Err(unknown(write))),
+            };
+            events.note(write, written.is_ok());
+            written
+        })
     }
 
     fn replay(&self, replay: &ReplayEvents) -> Result<Replay, ReplayError> {
@@ -119,17 +117,7 @@ impl Journal {
                 source: Arc::new(PlannedFailure),
             });
         }
-        Ok(self
-            .histories
-            .get(&replay.persistence_id)
-            .unwrap_or(&History::default())
-            .replay(replay))
-    }
-
-    fn delete(&mut self, delete: &DeleteEvents) {
-        if let Some(history) = self.histories.get_mut(&delete.persistence_id) {
-            history.delete(delete.to);
-        }
+        Ok(self.log.read(|events| events.replay(replay)))
     }
 }
 

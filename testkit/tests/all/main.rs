@@ -4,4 +4,5 @@ mod broken_journals;
 mod circuit_breaker;
 mod durable_state;
 mod entities;
+mod kit;
 mod memory;

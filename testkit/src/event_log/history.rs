@@ -6,7 +6,7 @@ use annals_persistence::{
 };
 
 /// The events of one persistence id.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct History {
     /// Deleted events stay, so that their numbers stay taken and a repeated write is recognised.
     rows: BTreeMap<SequenceNumber, EventEnvelope>,
@@ -16,12 +16,13 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Stores the events, all or none; a repeated write is stored already.
+    /// Stores the events, all or none, and gives the new rows; a repeated write is stored already
+    /// and makes none.
     pub(super) fn write(
         &mut self,
         write: &WriteEvents,
-        last_offset: &mut i64,
-    ) -> Result<(), WriteError> {
+        newest: &mut Offset,
+    ) -> Result<Vec<&EventEnvelope>, WriteError> {
         let numbers = numbers(write)?;
         if self
             .broken_at
@@ -39,7 +40,7 @@ impl History {
             .iter()
             .all(|number| stored(number).is_some_and(|row| row.writer == writer))
         {
-            return Ok(());
+            return Ok(Vec::new());
         }
         if numbers.iter().any(|number| stored(number).is_some()) {
             return Err(WriteError::Conflict {
@@ -48,12 +49,13 @@ impl History {
                 highest: self.highest(),
             });
         }
+        let (first, last) = (numbers[0], numbers[numbers.len() - 1]);
         for (number, event) in numbers.into_iter().zip(&write.events) {
-            *last_offset += 1;
+            *newest = Offset::new(newest.get() + 1);
             let row = EventEnvelope {
                 persistence_id: write.persistence_id.clone(),
                 sequence_number: number,
-                offset: Offset::new(*last_offset),
+                offset: *newest,
                 timestamp: write.timestamp,
                 writer: writer.clone(),
                 event_manifest: event.event_manifest.clone().into_owned(),
@@ -62,7 +64,7 @@ impl History {
             };
             self.rows.insert(number, row);
         }
-        Ok(())
+        Ok(self.rows.range(first..=last).map(|(_, row)| row).collect())
     }
 
     /// Remembers whether the write was confirmed: a failed one fails those that its writer has sent
@@ -78,21 +80,31 @@ impl History {
 
     pub(super) fn replay(&self, replay: &ReplayEvents) -> Replay {
         let events = self
-            .rows
-            .range(replay.from..)
-            .take_while(|(number, _)| **number <= replay.to)
-            .filter(|(number, _)| **number > self.deleted_to)
-            .map(|(_, row)| row.clone())
+            .visible(replay.from, replay.to)
             .take(usize::try_from(replay.limit).unwrap_or(usize::MAX))
+            .cloned()
             .collect();
         Replay::complete(self.highest(), self.deleted_to, events)
+    }
+
+    /// What is not deleted, by sequence number.
+    pub(super) fn visible(
+        &self,
+        from: SequenceNumber,
+        to: SequenceNumber,
+    ) -> impl Iterator<Item = &EventEnvelope> {
+        self.rows
+            .range(from..)
+            .take_while(move |(number, _)| **number <= to)
+            .filter(|(number, _)| **number > self.deleted_to)
+            .map(|(_, row)| row)
     }
 
     pub(super) fn delete(&mut self, to: SequenceNumber) {
         self.deleted_to = self.deleted_to.max(to.min(self.highest()));
     }
 
-    fn highest(&self) -> SequenceNumber {
+    pub(super) fn highest(&self) -> SequenceNumber {
         self.rows
             .last_key_value()
             .map_or(SequenceNumber::ZERO, |(number, _)| *number)

@@ -118,6 +118,39 @@ impl Events {
         }
     }
 
+    /// The highest sequence number ever given to the persistence id.
+    pub(crate) fn highest(&self, persistence_id: &PersistenceId) -> SequenceNumber {
+        self.histories
+            .get(persistence_id)
+            .map_or(SequenceNumber::ZERO, History::highest)
+    }
+
+    /// Forgets all that is known of the persistence id. Offsets are not given again, so that live
+    /// readers go on.
+    pub(crate) fn forget(&mut self, persistence_id: &PersistenceId) {
+        self.histories.remove(persistence_id);
+        self.ids.retain(|_, id| id != persistence_id);
+        let by_tag = &mut self.by_tag;
+        self.by_offset.retain(|offset, (id, _)| {
+            let stays = id != persistence_id;
+            if !stays {
+                by_tag.retain(|_, offsets| {
+                    offsets.remove(offset);
+                    !offsets.is_empty()
+                });
+            }
+            stays
+        });
+    }
+
+    /// Forgets everything but which offset comes next.
+    pub(crate) fn clear(&mut self) {
+        *self = Self {
+            newest: self.newest,
+            ..Self::default()
+        };
+    }
+
     /// Events of one persistence id that are not deleted, by sequence number.
     pub(crate) fn of(
         &self,

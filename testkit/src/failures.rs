@@ -1,53 +1,71 @@
-use std::collections::VecDeque;
+mod call;
+mod gate;
+mod plan;
+mod rules;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use annals_persistence::PersistenceId;
+use annals_persistence::{DeleteEvents, PersistenceId, ReplayEvents, SaveSnapshot, WriteEvents};
 use thiserror::Error;
 
-/// Failures that a [`MemoryJournal`](crate::MemoryJournal) is to show, each once, in the order in
-/// which they were planned. Clones share one plan.
+pub use self::call::{DeleteSnapshots, LoadSnapshot, StoreCall};
+pub use self::gate::Gate;
+pub use self::plan::Plan;
+
+pub(crate) use self::gate::Waiting;
+
+use self::call::Plans;
+use self::rules::Verdict;
+
+/// What goes wrong in stores in memory, and when. Clones share one plan.
+///
+/// Begin with the calls that are meant ([`Self::writes`] and its kin), end with what happens to them
+/// ([`Plan::fail`], [`Plan::hold`], [`Plan::decide`]).
 ///
 /// ```
-/// use annals_persistence::{Entities, JournalCapacity};
-/// use annals_testkit::{Failures, MemoryJournal, MemorySnapshots, WriteFailure};
+/// use annals_persistence::{Entities, PersistenceId};
+/// use annals_testkit::{CallFailure, MemoryStores, WriteFailure};
 ///
 /// # #[tokio::main]
-/// # async fn main() {
-/// let failures = Failures::none();
-/// let journal = MemoryJournal::spawn_with(JournalCapacity::default(), failures.clone()).await;
-/// let entities = Entities::new(journal, MemorySnapshots::spawn().await);
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let stores = MemoryStores::spawn().await;
+/// let entities = Entities::new(stores.journal(), stores.snapshots());
+/// let failures = stores.failures();
 ///
 /// failures.fail_next_write(WriteFailure::ReplyLost);
-/// // ... a command now gets `CommandError::Failed`, and its events are there all the same ...
+/// failures.writes().of(&PersistenceId::of("Account", "42")?).nth(3).fail(WriteFailure::Conflict);
+/// failures.snapshot_loads().always().fail(CallFailure::RequestLost);
+/// assert_eq!(failures.pending(), 2);
 /// # drop(entities);
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Failures {
-    plan: Arc<Mutex<Plan>>,
-}
-
-#[derive(Debug, Default)]
-struct Plan {
-    writes: VecDeque<PlannedWrite>,
-    replays: u32,
-}
-
-#[derive(Debug)]
-struct PlannedWrite {
-    /// Whose write; `None` means the next one, whoever writes.
-    persistence_id: Option<PersistenceId>,
-    failure: WriteFailure,
+    plans: Arc<Mutex<Plans>>,
 }
 
 /// How a write fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WriteFailure {
     /// The store is well and refuses the events: `WriteError::Rejected`. Nothing is stored.
     Rejected,
+    /// The sequence number is taken: `WriteError::Conflict`. Nothing is stored.
+    Conflict,
     /// The request is lost: `WriteError::Unknown`, and nothing is stored.
     RequestLost,
     /// The reply is lost: `WriteError::Unknown`, and the events are stored.
+    ReplyLost,
+}
+
+/// How any other call fails: as `Unavailable`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallFailure {
+    /// The store never hears of it.
+    RequestLost,
+    /// The store does what it was asked for, and its answer is lost.
     ReplyLost,
 }
 
@@ -62,79 +80,73 @@ impl Failures {
         Self::default()
     }
 
-    /// Fails the next write for which no failure of its own is planned, whoever writes.
+    /// Plans for writes of events.
+    pub const fn writes(&self) -> Plan<'_, WriteEvents> {
+        Plan::new(self)
+    }
+
+    /// Plans for replays: recoveries, for the most part.
+    pub const fn replays(&self) -> Plan<'_, ReplayEvents> {
+        Plan::new(self)
+    }
+
+    /// Plans for deletions of events.
+    pub const fn deletes(&self) -> Plan<'_, DeleteEvents> {
+        Plan::new(self)
+    }
+
+    /// Plans for snapshots on their way into the store.
+    pub const fn snapshot_saves(&self) -> Plan<'_, SaveSnapshot> {
+        Plan::new(self)
+    }
+
+    /// Plans for snapshots on their way back.
+    pub const fn snapshot_loads(&self) -> Plan<'_, LoadSnapshot> {
+        Plan::new(self)
+    }
+
+    /// Plans for deletions of snapshots.
+    pub const fn snapshot_deletes(&self) -> Plan<'_, DeleteSnapshots> {
+        Plan::new(self)
+    }
+
+    /// Fails the next write, whoever writes: `writes().fail(failure)`.
     pub fn fail_next_write(&self, failure: WriteFailure) {
-        self.plan().writes.push_back(PlannedWrite {
-            persistence_id: None,
-            failure,
-        });
+        self.writes().fail(failure);
     }
 
-    /// Fails the next write of one persistence id.
+    /// Fails the next write of one persistence id: `writes().of(persistence_id).fail(failure)`.
     pub fn fail_next_write_of(&self, persistence_id: &PersistenceId, failure: WriteFailure) {
-        self.plan().writes.push_back(PlannedWrite {
-            persistence_id: Some(persistence_id.clone()),
-            failure,
-        });
+        self.writes().of(persistence_id).fail(failure);
     }
 
-    /// Fails the next replay, whoever reads: `ReplayError::Unavailable`.
+    /// Fails the next replay, whoever reads: `replays().fail(CallFailure::RequestLost)`.
     pub fn fail_next_replay(&self) {
-        self.plan().replays += 1;
+        self.replays().fail(CallFailure::RequestLost);
     }
 
-    /// How many planned failures have not happened yet.
+    /// How many planned failures have not happened yet. Plans without an end do not count.
     pub fn pending(&self) -> usize {
-        let plan = self.plan();
-        plan.writes.len() + plan.replays as usize
+        self.plans().pending()
     }
 
-    pub(crate) fn take_write(&self, persistence_id: &PersistenceId) -> Option<WriteFailure> {
-        let mut plan = self.plan();
-        let own = |planned: &PlannedWrite| planned.persistence_id.as_ref() == Some(persistence_id);
-        let any = |planned: &PlannedWrite| planned.persistence_id.is_none();
-        let position = plan
-            .writes
-            .iter()
-            .position(own)
-            .or_else(|| plan.writes.iter().position(any))?;
-        plan.writes.remove(position).map(|planned| planned.failure)
+    /// Forgets every plan. Calls that wait at a gate go on waiting for it.
+    pub fn clear(&self) {
+        *self.plans() = Plans::default();
     }
 
-    pub(crate) fn take_replay(&self) -> bool {
-        let mut plan = self.plan();
-        let fails = plan.replays > 0;
-        plan.replays = plan.replays.saturating_sub(1);
-        fails
+    /// How the call is to fail, if it is; or the gate at which it is to wait.
+    pub(crate) fn meet<C: StoreCall>(&self, call: &C) -> Result<Option<C::Failure>, Waiting> {
+        let verdict = C::rules(&mut self.plans()).judge(call);
+        match verdict {
+            Verdict::Fail(failure) => Ok(Some(failure)),
+            Verdict::Hold(gate) if gate.comes_to_a_closed_gate() => Err(gate),
+            Verdict::Hold(_) | Verdict::Pass => Ok(None),
+        }
     }
 
     /// A test that panicked elsewhere must not hide behind a poisoned lock.
-    fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_failure_happens_once_and_to_its_own_id_first() {
-        let (one, two) = (
-            PersistenceId::parse("p-1").unwrap(),
-            PersistenceId::parse("p-2").unwrap(),
-        );
-        let failures = Failures::none();
-        failures.fail_next_write(WriteFailure::Rejected);
-        failures.fail_next_write_of(&two, WriteFailure::ReplyLost);
-        failures.fail_next_replay();
-        assert_eq!(failures.pending(), 3);
-
-        assert_eq!(failures.take_write(&two), Some(WriteFailure::ReplyLost));
-        assert_eq!(failures.take_write(&one), Some(WriteFailure::Rejected));
-        assert_eq!(failures.take_write(&one), None);
-        assert!(failures.take_replay());
-        assert!(!failures.take_replay());
-        assert_eq!(failures.pending(), 0);
+    fn plans(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

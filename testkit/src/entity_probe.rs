@@ -7,7 +7,7 @@ use annals_persistence::{
     WriteEvents, WriterId,
 };
 
-use crate::{Calls, MemoryStores};
+use crate::{Calls, MemoryStores, describe};
 
 /// Looks at the events and snapshots of one entity in [`MemoryStores`], past the entity; and puts
 /// some there for it to recover from.
@@ -93,7 +93,7 @@ impl<E: EventSourced> EntityProbe<E> {
             );
         };
         self.seen = next.sequence_number;
-        decode::<E>(&next)
+        describe::decode::<E>(&next)
     }
 
     /// Waits for 100 ms in which nothing must be persisted behind the events that were given.
@@ -106,7 +106,7 @@ impl<E: EventSourced> EntityProbe<E> {
                 "{}: nothing was to be persisted behind {}, but there is {}",
                 self.persistence_id,
                 self.seen,
-                describe(&next)
+                describe::event(&next)
             );
         }
     }
@@ -116,7 +116,7 @@ impl<E: EventSourced> EntityProbe<E> {
     /// # Panics
     /// One cannot be decoded.
     pub fn persisted(&self) -> Vec<E::Event> {
-        self.envelopes().iter().map(decode::<E>).collect()
+        self.envelopes().iter().map(describe::decode::<E>).collect()
     }
 
     /// The same with all that is stored beside them.
@@ -146,7 +146,7 @@ impl<E: EventSourced> EntityProbe<E> {
                 Err(error) => panic!(
                     "{}: the snapshot at {number} cannot be decoded: {}",
                     self.persistence_id,
-                    with_causes(&error)
+                    describe::with_causes(&error)
                 ),
             }
         });
@@ -224,7 +224,7 @@ impl<E: EventSourced> EntityProbe<E> {
             Err(error) => panic!(
                 "{}: the state cannot be encoded: {}",
                 self.persistence_id,
-                with_causes(&error)
+                describe::with_causes(&error)
             ),
         }
     }
@@ -270,7 +270,7 @@ impl<E: EventSourced> EntityProbe<E> {
             Err(error) => panic!(
                 "{}: event {place} of those to be stored cannot be encoded: {}",
                 self.persistence_id,
-                with_causes(&error)
+                describe::with_causes(&error)
             ),
         };
         match E::tags(event) {
@@ -293,7 +293,7 @@ impl<E: EventSourced> EntityProbe<E> {
             [.., last] => format!(
                 "{} are stored, the last is {}",
                 events.len(),
-                describe(last)
+                describe::event(last)
             ),
         }
     }
@@ -306,32 +306,4 @@ impl<E> fmt::Debug for EntityProbe<E> {
             .field("seen", &self.seen)
             .finish_non_exhaustive()
     }
-}
-
-fn decode<E: EventSourced>(envelope: &EventEnvelope) -> E::Event {
-    match envelope.event::<E>() {
-        Ok(event) => event,
-        Err(error) => panic!(
-            "{}: {} cannot be decoded: {}",
-            envelope.persistence_id,
-            describe(envelope),
-            with_causes(&error)
-        ),
-    }
-}
-
-/// An event for people: its number, its type and what its bytes say.
-fn describe(envelope: &EventEnvelope) -> String {
-    format!(
-        "event {} ({}: {})",
-        envelope.sequence_number,
-        envelope.payload.manifest,
-        String::from_utf8_lossy(&envelope.payload.bytes)
-    )
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let texts: Vec<_> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
 }

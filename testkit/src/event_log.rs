@@ -164,6 +164,18 @@ impl Events {
             .flat_map(move |history| history.visible(from, to))
     }
 
+    /// Events of one persistence id behind a sequence number, deleted or not.
+    pub(crate) fn stored_behind(
+        &self,
+        persistence_id: &PersistenceId,
+        number: SequenceNumber,
+    ) -> Vec<EventEnvelope> {
+        self.histories
+            .get(persistence_id)
+            .map(|history| history.stored_from(number.next()).cloned().collect())
+            .unwrap_or_default()
+    }
+
     /// Events that carry the tag and are not deleted, by offset; `None` if no event ever did.
     pub(crate) fn tagged(
         &self,

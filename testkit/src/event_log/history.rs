@@ -93,11 +93,14 @@ impl History {
         from: SequenceNumber,
         to: SequenceNumber,
     ) -> impl Iterator<Item = &EventEnvelope> {
-        self.rows
-            .range(from..)
-            .take_while(move |(number, _)| **number <= to)
-            .filter(|(number, _)| **number > self.deleted_to)
-            .map(|(_, row)| row)
+        self.stored_from(from)
+            .take_while(move |row| row.sequence_number <= to)
+            .filter(|row| row.sequence_number > self.deleted_to)
+    }
+
+    /// The same and what is.
+    pub(super) fn stored_from(&self, from: SequenceNumber) -> impl Iterator<Item = &EventEnvelope> {
+        self.rows.range(from..).map(|(_, row)| row)
     }
 
     pub(super) fn delete(&mut self, to: SequenceNumber) {

@@ -1,14 +1,14 @@
 //! How events and errors are named where a test panics.
 
-use annals_persistence::{EventEnvelope, EventSourced, Payload};
+use annals_persistence::{EventEnvelope, EventSeq, EventSourced, Payload};
 
-/// The event in the envelope.
+/// The events that the stored one is today.
 ///
 /// # Panics
 /// It cannot be decoded.
-pub(crate) fn decode<E: EventSourced>(envelope: &EventEnvelope) -> E::Event {
-    match envelope.event::<E>() {
-        Ok(event) => event,
+pub(crate) fn decode<E: EventSourced>(envelope: &EventEnvelope) -> EventSeq<E::Event> {
+    match envelope.events::<E>() {
+        Ok(events) => events,
         Err(error) => panic!(
             "{}: {} cannot be decoded: {}",
             envelope.persistence_id,

@@ -1,5 +1,5 @@
+use std::collections::VecDeque;
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use annals_persistence::{
@@ -50,12 +50,13 @@ use crate::{Calls, MemoryStores, describe};
 /// # Ok(())
 /// # }
 /// ```
-pub struct EntityProbe<E> {
+pub struct EntityProbe<E: EventSourced> {
     stores: MemoryStores,
     persistence_id: PersistenceId,
     /// The last event that was given, or put there.
     seen: SequenceNumber,
-    entity: PhantomData<fn() -> E>,
+    /// What is left of a stored event that is read as several.
+    rest: VecDeque<E::Event>,
 }
 
 /// How long to wait for what must come.
@@ -70,7 +71,7 @@ impl<E: EventSourced> EntityProbe<E> {
             stores,
             persistence_id,
             seen: SequenceNumber::ZERO,
-            entity: PhantomData,
+            rest: VecDeque::new(),
         }
     }
 
@@ -84,16 +85,21 @@ impl<E: EventSourced> EntityProbe<E> {
     /// # Panics
     /// None comes within three seconds, or it cannot be decoded.
     pub async fn expect_next_persisted(&mut self) -> E::Event {
-        let Some(next) = self.next_within(PATIENCE).await else {
-            panic!(
-                "{}: no event behind {} was persisted within {PATIENCE:?}; {}",
-                self.persistence_id,
-                self.seen,
-                self.inventory()
-            );
-        };
-        self.seen = next.sequence_number;
-        describe::decode::<E>(&next)
+        loop {
+            if let Some(event) = self.rest.pop_front() {
+                return event;
+            }
+            let Some(next) = self.next_within(PATIENCE).await else {
+                panic!(
+                    "{}: no event behind {} was persisted within {PATIENCE:?}; {}",
+                    self.persistence_id,
+                    self.seen,
+                    self.inventory()
+                );
+            };
+            self.seen = next.sequence_number;
+            self.rest.extend(describe::decode::<E>(&next));
+        }
     }
 
     /// Waits for 100 ms in which nothing must be persisted behind the events that were given.
@@ -116,7 +122,10 @@ impl<E: EventSourced> EntityProbe<E> {
     /// # Panics
     /// One cannot be decoded.
     pub fn persisted(&self) -> Vec<E::Event> {
-        self.envelopes().iter().map(describe::decode::<E>).collect()
+        self.envelopes()
+            .iter()
+            .flat_map(describe::decode::<E>)
+            .collect()
     }
 
     /// The same with all that is stored beside them.
@@ -203,7 +212,10 @@ impl<E: EventSourced> EntityProbe<E> {
             log.write(&write).map(|()| write.last())
         });
         match stored {
-            Ok(last) => self.seen = last.unwrap_or(self.seen),
+            Ok(last) => {
+                self.seen = last.unwrap_or(self.seen);
+                self.rest.clear();
+            }
             Err(error) => panic!("{id}: the events cannot be stored: {error}"),
         }
     }
@@ -242,6 +254,7 @@ impl<E: EventSourced> EntityProbe<E> {
         self.stores.shelf.forget(id);
         self.stores.calls.forget(id);
         self.seen = SequenceNumber::ZERO;
+        self.rest.clear();
     }
 
     async fn next_within(&self, time: Duration) -> Option<EventEnvelope> {
@@ -275,8 +288,10 @@ impl<E: EventSourced> EntityProbe<E> {
         };
         match E::tags(event) {
             Ok(tags) => NewEvent {
+                payload,
                 tags,
-                ..payload.into()
+                metadata: E::metadata(event),
+                event_manifest: E::event_manifest(event),
             },
             Err(error) => panic!(
                 "{}: event {place} of those to be stored cannot be tagged: {error}",
@@ -299,7 +314,7 @@ impl<E: EventSourced> EntityProbe<E> {
     }
 }
 
-impl<E> fmt::Debug for EntityProbe<E> {
+impl<E: EventSourced> fmt::Debug for EntityProbe<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EntityProbe")
             .field("persistence_id", &self.persistence_id)

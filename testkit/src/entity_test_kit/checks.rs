@@ -42,7 +42,12 @@ impl<E: EventSourced> Checks<E> {
             return;
         }
         for envelope in stored {
-            let again = match E::encode_event(&describe::decode::<E>(envelope)) {
+            let meant: Vec<E::Event> = describe::decode::<E>(envelope).into_iter().collect();
+            // One that is read as none or as several has nothing to be compared with.
+            let [event] = meant.as_slice() else {
+                continue;
+            };
+            let again = match E::encode_event(event) {
                 Ok(again) => again,
                 Err(error) => panic!(
                     "{place}: {} is read, but cannot be written again: {}; {EVENTS}",
@@ -62,8 +67,8 @@ impl<E: EventSourced> Checks<E> {
     /// The stored events must make the state, and the state must survive its codec.
     pub(super) fn state(&mut self, place: &str, stored: &[EventEnvelope], state: &E) {
         if let Some(shadow) = &mut self.shadow {
-            for envelope in stored {
-                shadow.apply(describe::decode::<E>(envelope));
+            for event in stored.iter().flat_map(describe::decode::<E>) {
+                shadow.apply(event);
             }
         }
         if !self.states || stored.is_empty() {
@@ -147,8 +152,8 @@ fn fold<E: EventSourced>(stores: &MemoryStores, context: &EntityContext<E::Comma
     });
     let (reached, mut state) = newest.unwrap_or_else(|| (SequenceNumber::ZERO, E::initial(id)));
     let events = stores.log.read(|events| events.stored_behind(id, reached));
-    for envelope in &events {
-        state.apply(describe::decode::<E>(envelope));
+    for event in events.iter().flat_map(describe::decode::<E>) {
+        state.apply(event);
     }
     state
 }

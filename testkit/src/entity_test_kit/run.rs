@@ -18,7 +18,7 @@ impl<'k, E: EventSourced, T> Run<'k, E, T> {
     pub(super) fn new(kit: &'k mut EntityTestKit<E>, reply: Result<T, CommandError>) -> Self {
         let envelopes = std::mem::take(&mut kit.fresh);
         Self {
-            events: envelopes.iter().map(describe::decode::<E>).collect(),
+            events: envelopes.iter().flat_map(describe::decode::<E>).collect(),
             envelopes,
             kit,
             reply,

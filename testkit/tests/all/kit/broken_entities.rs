@@ -134,3 +134,24 @@ async fn a_state_that_changes_past_the_events() {
     kit.run(Command::Look).await;
     kit.restart().await;
 }
+
+/// No rule is broken: what is read is what counts.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_read_as_none_or_as_several() {
+    let mut kit = kit().await;
+    kit.run(persist(Event::Passed)).await;
+    let run = kit.run(persist(Event::Split { by: 5 })).await;
+    let two = [Event::Added { by: 4 }, Event::Added { by: 1 }];
+    assert_eq!(run.events(), two);
+    assert_eq!(run.envelopes().len(), 1);
+    kit.restart().await;
+    assert_eq!(kit.state().sum, 6);
+
+    let probe = kit.probe();
+    assert_eq!(probe.persisted().len(), 3);
+    assert_eq!(probe.expect_next_persisted().await, Event::Added { by: 1 });
+    for event in two {
+        assert_eq!(probe.expect_next_persisted().await, event);
+    }
+    probe.expect_nothing_persisted().await;
+}

@@ -2,7 +2,9 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use annals_persistence::{Bincode, CodecError, Effect, EventSourced, Json, Payload, Reply};
+use annals_persistence::{
+    Bincode, CodecError, Effect, EventEnvelope, EventSeq, EventSourced, Json, Payload, Reply,
+};
 use serde::{Deserialize, Serialize};
 
 /// An entity that can break each rule.
@@ -44,6 +46,12 @@ pub(super) enum Event {
     MadeUnwritable,
     Entered(u64),
     LeftOut,
+    /// Read as two.
+    Split {
+        by: u64,
+    },
+    /// Read as none.
+    Passed,
 }
 
 #[derive(Debug)]
@@ -92,7 +100,11 @@ impl EventSourced for Fragile {
 
     fn apply(&mut self, event: Event) {
         match event {
-            Event::Added { by } | Event::Halved { by } | Event::Skipped { by } => self.sum += by,
+            Event::Added { by }
+            | Event::Halved { by }
+            | Event::Skipped { by }
+            | Event::Split { by } => self.sum += by,
+            Event::Passed => {}
             Event::Rolled => self.sum += DICE.fetch_add(1, Ordering::Relaxed),
             Event::MadeForgetful => self.is_forgetful = true,
             Event::MadeUnreadable => self.unreadable = Some(true),
@@ -111,6 +123,16 @@ impl EventSourced for Fragile {
             Event::Halved { .. } => Ok(Event::Halved { by: 0 }),
             event => Ok(event),
         }
+    }
+
+    fn decode_events(stored: &EventEnvelope) -> Result<EventSeq<Event>, CodecError> {
+        Ok(match Self::decode_event(&stored.payload)? {
+            Event::Split { by } => {
+                EventSeq::many([Event::Added { by: by - 1 }, Event::Added { by: 1 }])
+            }
+            Event::Passed => EventSeq::none(),
+            event => EventSeq::one(event),
+        })
     }
 
     fn encode_snapshot(&self) -> Result<Payload, CodecError> {

@@ -5,10 +5,12 @@ mod rules;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use annals_persistence::{DeleteEvents, PersistenceId, ReplayEvents, SaveSnapshot, WriteEvents};
+use annals_persistence::{
+    DeleteEvents, DeleteState, PersistenceId, ReplayEvents, SaveSnapshot, UpsertState, WriteEvents,
+};
 use thiserror::Error;
 
-pub use self::call::{DeleteSnapshots, LoadSnapshot, StoreCall};
+pub use self::call::{DeleteSnapshots, LoadSnapshot, ReadState, StoreCall};
 pub use self::gate::Gate;
 pub use self::plan::Plan;
 
@@ -107,6 +109,21 @@ impl Failures {
 
     /// Plans for deletions of snapshots.
     pub const fn snapshot_deletes(&self) -> Plan<'_, DeleteSnapshots> {
+        Plan::new(self)
+    }
+
+    /// Plans for durable states on their way into the store.
+    pub const fn state_upserts(&self) -> Plan<'_, UpsertState> {
+        Plan::new(self)
+    }
+
+    /// Plans for deletions of durable states.
+    pub const fn state_deletes(&self) -> Plan<'_, DeleteState> {
+        Plan::new(self)
+    }
+
+    /// Plans for durable states on their way back, those among changes left out.
+    pub const fn state_reads(&self) -> Plan<'_, ReadState> {
         Plan::new(self)
     }
 

@@ -23,14 +23,14 @@ mod snapshot_shelf;
 pub mod suite;
 mod turnstile;
 
-pub use memory_durable_state::MemoryDurableState;
 pub use calls::Calls;
 pub use entity_probe::EntityProbe;
 pub use entity_test_kit::{EntityTestKit, Pending, Run};
 pub use failures::{
-    CallFailure, DeleteSnapshots, Failures, Gate, LoadSnapshot, Plan, PlannedFailure, StoreCall,
-    WriteFailure,
+    CallFailure, DeleteSnapshots, Failures, Gate, LoadSnapshot, Plan, PlannedFailure, ReadState,
+    StoreCall, WriteFailure,
 };
+pub use memory_durable_state::MemoryDurableState;
 pub use memory_journal::MemoryJournal;
 pub use memory_snapshots::MemorySnapshots;
 pub use memory_stores::MemoryStores;

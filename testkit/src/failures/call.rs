@@ -1,7 +1,8 @@
 use std::fmt;
 
 use annals_persistence::{
-    DeleteEvents, PersistenceId, ReplayEvents, SaveSnapshot, SnapshotCriteria, WriteEvents,
+    DeleteEvents, DeleteState, PersistenceId, ReplayEvents, SaveSnapshot, SnapshotCriteria,
+    UpsertState, WriteEvents,
 };
 
 use super::rules::Rules;
@@ -34,6 +35,13 @@ pub struct DeleteSnapshots {
     pub criteria: SnapshotCriteria,
 }
 
+/// A durable state is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadState {
+    /// Whose.
+    pub persistence_id: PersistenceId,
+}
+
 /// The rules for each kind of call.
 #[derive(Debug, Default)]
 pub struct Plans {
@@ -43,6 +51,9 @@ pub struct Plans {
     snapshot_saves: Rules<SaveSnapshot>,
     snapshot_loads: Rules<LoadSnapshot>,
     snapshot_deletes: Rules<DeleteSnapshots>,
+    state_upserts: Rules<UpsertState>,
+    state_deletes: Rules<DeleteState>,
+    state_reads: Rules<ReadState>,
 }
 
 impl Plans {
@@ -53,6 +64,9 @@ impl Plans {
             + self.snapshot_saves.pending()
             + self.snapshot_loads.pending()
             + self.snapshot_deletes.pending()
+            + self.state_upserts.pending()
+            + self.state_deletes.pending()
+            + self.state_reads.pending()
     }
 }
 
@@ -90,3 +104,6 @@ store_call!(DeleteEvents, CallFailure, deletes);
 store_call!(SaveSnapshot, CallFailure, snapshot_saves);
 store_call!(LoadSnapshot, CallFailure, snapshot_loads);
 store_call!(DeleteSnapshots, CallFailure, snapshot_deletes);
+store_call!(UpsertState, WriteFailure, state_upserts);
+store_call!(DeleteState, WriteFailure, state_deletes);
+store_call!(ReadState, CallFailure, state_reads);

@@ -3,7 +3,7 @@
 use annals_persistence::{
     Outcome, Payload, PersistenceId, StateReadError, StateWriteError, UpsertState, WriterId,
 };
-use annals_testkit::{Failures, MemoryDurableState, WriteFailure};
+use annals_testkit::{CallFailure, Failures, MemoryDurableState, WriteFailure};
 
 #[tokio::test]
 async fn each_planned_failure_is_shown_once_and_leaves_what_it_says() {
@@ -16,24 +16,27 @@ async fn each_planned_failure_is_shown_once_and_leaves_what_it_says() {
         WriterId::random(),
         Payload::text("state"),
     );
-    failures.fail_next_write(WriteFailure::Rejected);
+    failures.state_upserts().fail(WriteFailure::Rejected);
     let rejected = states.upsert(write.clone()).await.unwrap_err();
     assert!(
         matches!(rejected, StateWriteError::Rejected { .. }),
         "{rejected:?}"
     );
-    failures.fail_next_write_of(&id, WriteFailure::RequestLost);
+    failures
+        .state_upserts()
+        .of(&id)
+        .fail(WriteFailure::RequestLost);
     let lost = states.upsert(write.clone()).await.unwrap_err();
     assert_eq!(lost.outcome(), Outcome::Unknown);
     assert_eq!(states.get(&id).await.unwrap(), None);
 
-    failures.fail_next_write(WriteFailure::ReplyLost);
+    failures.state_upserts().fail(WriteFailure::ReplyLost);
     let lost = states.upsert(write.clone()).await.unwrap_err();
     assert_eq!(lost.outcome(), Outcome::Unknown);
     assert!(states.get(&id).await.unwrap().is_some());
     states.upsert(write).await.unwrap();
 
-    failures.fail_next_replay();
+    failures.state_reads().fail(CallFailure::RequestLost);
     let unread = states.get(&id).await.unwrap_err();
     assert!(
         matches!(unread, StateReadError::Unavailable { .. }),

@@ -1,10 +1,11 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What goes with an event without being part of it: who asked, from where, in which trace.
+/// What goes with an event or a snapshot without being part of it: who asked, from where, in which
+/// trace.
 ///
-/// Stored beside the event as a JSON object; the JVM plugin reads past it.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Stored beside it as a JSON object; the JVM plugin reads past it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(Map<String, Value>);
 
 impl Metadata {

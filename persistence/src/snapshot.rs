@@ -4,7 +4,7 @@
 use ractor::{DerivedActorRef, RpcReplyPort};
 use thiserror::Error;
 
-use crate::{CodecError, Payload, PersistenceId, SequenceNumber, SharedError, Timestamp};
+use crate::{CodecError, Metadata, Payload, PersistenceId, SequenceNumber, SharedError, Timestamp};
 
 /// What a snapshot store actor understands.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct SaveSnapshot {
     pub timestamp: Timestamp,
     /// The state.
     pub payload: Payload,
+    /// What goes with it.
+    pub metadata: Metadata,
 }
 
 /// A state as it comes back.
@@ -51,6 +53,8 @@ pub struct SelectedSnapshot {
     pub timestamp: Timestamp,
     /// The state.
     pub payload: Payload,
+    /// What was put beside it.
+    pub metadata: Metadata,
 }
 
 /// Which snapshots are meant; all bounds belong to the range.

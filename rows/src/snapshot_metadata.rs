@@ -1,21 +1,26 @@
 use std::borrow::Cow;
 
-use annals_persistence::{Payload, SerializerId};
+use annals_persistence::{Metadata, Payload, SerializerId};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-/// The `metadata` of a snapshot's row, as the JVM plugin writes it: `sid` and `sm`.
-pub fn snapshot_metadata(payload: &Payload) -> String {
+/// The `metadata` of a snapshot's row, as the JVM plugin writes it: `sid` and `sm`. `meta` is ours, as
+/// on events: the JVM reads past it.
+pub fn snapshot_metadata(payload: &Payload, metadata: &Metadata) -> String {
     #[derive(Serialize)]
     struct Written<'a> {
         sid: i32,
         #[serde(skip_serializing_if = "str::is_empty")]
         sm: &'a str,
+        #[serde(skip_serializing_if = "Metadata::is_empty")]
+        meta: &'a Metadata,
     }
     let written = Written {
         sid: payload.serializer.0,
         sm: &payload.manifest,
+        meta: metadata,
     };
-    serde_json::to_string(&written).expect("a number and a string are always JSON")
+    serde_json::to_string(&written).expect("numbers, strings and objects are always JSON")
 }
 
 /// What the `metadata` of a snapshot's row says, whoever wrote it.
@@ -25,6 +30,8 @@ pub struct SnapshotMetadata<'a> {
     pub serializer: SerializerId,
     /// What the snapshot is; empty where nothing is said.
     pub manifest: Cow<'a, str>,
+    /// What was put beside the snapshot.
+    pub user: Metadata,
 }
 
 impl<'a> SnapshotMetadata<'a> {
@@ -39,6 +46,7 @@ impl<'a> SnapshotMetadata<'a> {
             sid: Option<i32>,
             #[serde(borrow)]
             sm: Option<Cow<'a, str>>,
+            meta: Option<Map<String, Value>>,
             ser_id: Option<i32>,
             #[serde(borrow)]
             ser_manifest: Option<Cow<'a, str>>,
@@ -52,6 +60,7 @@ impl<'a> SnapshotMetadata<'a> {
         Ok(Self {
             serializer: SerializerId(serializer),
             manifest: manifest.unwrap_or_default(),
+            user: Metadata::from_map(read.meta.unwrap_or_default()),
         })
     }
 }
@@ -63,10 +72,11 @@ mod tests {
     #[test]
     fn golden_json_and_back() {
         let raw = Payload::raw("x");
-        assert_eq!(snapshot_metadata(&raw), r#"{"sid":4}"#);
+        let none = Metadata::new();
+        assert_eq!(snapshot_metadata(&raw, &none), r#"{"sid":4}"#);
         let mut named = raw;
         named.manifest = "State".into();
-        let json = snapshot_metadata(&named);
+        let json = snapshot_metadata(&named, &none);
         assert_eq!(json, r#"{"sid":4,"sm":"State"}"#);
         let read = SnapshotMetadata::parse(&json).unwrap();
         assert_eq!(read.manifest, "State");
@@ -75,5 +85,10 @@ mod tests {
             read
         );
         assert!(SnapshotMetadata::parse("{}").unwrap_err().contains("sid"));
+
+        let beside = Metadata::new().with("version", "1.4");
+        let json = snapshot_metadata(&named, &beside);
+        assert_eq!(json, r#"{"sid":4,"sm":"State","meta":{"version":"1.4"}}"#);
+        assert_eq!(SnapshotMetadata::parse(&json).unwrap().user, beside);
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use annals_persistence::{
-    Payload, PersistenceId, SelectedSnapshot, SequenceNumber, SharedError, SnapshotCriteria,
-    SnapshotError, Timestamp,
+    Metadata, Payload, PersistenceId, SelectedSnapshot, SequenceNumber, SharedError,
+    SnapshotCriteria, SnapshotError, Timestamp,
 };
 use annals_postgres::Pool;
 use annals_rows::SnapshotMetadata;
@@ -75,6 +75,7 @@ impl Loader {
             SnapshotMetadata {
                 serializer: annals_persistence::SerializerId(0),
                 manifest: "".into(),
+                user: Metadata::new(),
             }
         });
         Ok(Some(SelectedSnapshot {
@@ -86,6 +87,7 @@ impl Loader {
                 manifest: metadata.manifest.into_owned().into(),
                 bytes: Bytes::copy_from_slice(row.try_get(2).map_err(shared)?),
             },
+            metadata: metadata.user,
         }))
     }
 }

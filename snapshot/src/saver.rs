@@ -142,7 +142,8 @@ impl Worker {
             numbers.push(snapshot.sequence_number.get());
             times.push(snapshot.timestamp.as_millis());
             states.push(&*snapshot.payload.bytes);
-            metadata.push(JsonbText(snapshot_metadata(&snapshot.payload)));
+            let json = snapshot_metadata(&snapshot.payload, &snapshot.metadata);
+            metadata.push(JsonbText(json));
         }
         let connection = self.pool.get().await?;
         let upsert = connection.prepared(UPSERT).await?;

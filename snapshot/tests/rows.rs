@@ -1,6 +1,6 @@
 //! Rows as the JVM plugin writes them, written and read.
 
-use annals_persistence::{Payload, SerializerId, SnapshotCriteria, Timestamp};
+use annals_persistence::{Metadata, Payload, SerializerId, SnapshotCriteria, Timestamp};
 
 use crate::store::{Store, id, number, snapshot};
 
@@ -24,6 +24,17 @@ async fn a_row_is_byte_for_byte_what_the_jvm_plugin_writes() {
             r#"(Account|42,2,1700000000002,"\\x4772c3bcc39f65","{""sm"": ""State"", ""sid"": 20}")"#
         )
     );
+}
+
+/// The JVM's reader looks for `sid` and `sm` and passes over every other key.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_beside_a_snapshot_has_a_key_of_its_own_in_its_metadata() {
+    let store = Store::open().await;
+    let mut beside = snapshot(&id("Account|42"), 1, "");
+    beside.metadata = Metadata::new().with("version", "1.4");
+    store.snapshots.save(beside).await.unwrap();
+    let metadata: String = store.one("select metadata::text from snapshot").await;
+    assert_eq!(metadata, r#"{"sid": 20, "meta": {"version": "1.4"}}"#);
 }
 
 /// What `pekko-persistence-postgres` leaves behind: rows of its present and of its first releases.

@@ -4,8 +4,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use annals_persistence::{
-    Payload, PersistenceId, SaveSnapshot, SelectedSnapshot, SequenceNumber, SnapshotCriteria,
-    SnapshotRef, Timestamp,
+    Metadata, Payload, PersistenceId, SaveSnapshot, SelectedSnapshot, SequenceNumber,
+    SnapshotCriteria, SnapshotRef, Timestamp,
 };
 use annals_postgres::{Connection, Pool, TestDatabase};
 use annals_snapshot::SnapshotStore;
@@ -113,5 +113,6 @@ pub(crate) fn snapshot(
         sequence_number: number(sequence_number),
         timestamp: Timestamp::from_millis(1_700_000_000_000 + sequence_number),
         payload: Payload::text(text),
+        metadata: Metadata::new(),
     }
 }

@@ -3,8 +3,8 @@ use std::fmt;
 use std::time::Duration;
 
 use annals_persistence::{
-    EventEnvelope, EventSourced, NewEvent, PersistenceId, SaveSnapshot, SequenceNumber, Timestamp,
-    WriteEvents, WriterId,
+    EventEnvelope, EventSourced, Metadata, NewEvent, PersistenceId, SaveSnapshot, SequenceNumber,
+    Timestamp, WriteEvents, WriterId,
 };
 
 use crate::{Calls, MemoryStores, describe};
@@ -232,6 +232,7 @@ impl<E: EventSourced> EntityProbe<E> {
                 sequence_number: sequence_number.into(),
                 timestamp: Timestamp::now(),
                 payload,
+                metadata: Metadata::new(),
             }),
             Err(error) => panic!(
                 "{}: the state cannot be encoded: {}",

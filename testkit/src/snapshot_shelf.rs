@@ -37,6 +37,7 @@ impl SnapshotShelf {
                     sequence_number: save.sequence_number,
                     timestamp: save.timestamp,
                     payload: save.payload,
+                    metadata: save.metadata,
                 },
             );
         self.kept.send_modify(|kept| *kept += 1);

@@ -8,8 +8,8 @@ use super::{Incarnation, Standing, Stores};
 use crate::retention::{Cleanup, EventCleanup};
 use crate::snapshot::Saving;
 use crate::{
-    DeleteError, DeleteEvents, EventSourced, PersistenceId, SaveSnapshot, SequenceNumber, Signal,
-    SnapshotCriteria, SnapshotError, Timestamp,
+    DeleteError, DeleteEvents, EventSourced, Metadata, PersistenceId, SaveSnapshot, SequenceNumber,
+    Signal, SnapshotCriteria, SnapshotError, Timestamp,
 };
 
 /// A store that is slower than the entity must not make it hoard states. A snapshot that is left out
@@ -48,6 +48,7 @@ impl<E: EventSourced> Incarnation<E> {
             sequence_number,
             timestamp: Timestamp::now(),
             payload,
+            metadata: Metadata::new(),
         });
         let work = Work {
             stores: self.stores.clone(),

@@ -26,7 +26,7 @@ pub use save::{
 };
 
 use annals_persistence::{
-    Payload, PersistenceId, SaveSnapshot, SnapshotCriteria, SnapshotRef, Timestamp,
+    Metadata, Payload, PersistenceId, SaveSnapshot, SnapshotCriteria, SnapshotRef, Timestamp,
 };
 
 use super::fixture::{fresh_id, number, text};
@@ -57,6 +57,7 @@ fn snapshot(
         sequence_number: number(sequence_number),
         timestamp,
         payload: Payload::text(text),
+        metadata: Metadata::new(),
     }
 }
 

@@ -1,5 +1,5 @@
 use annals_persistence::{
-    Payload, SaveSnapshot, SelectedSnapshot, SerializerId, SnapshotCriteria, SnapshotRef,
+    Metadata, Payload, SaveSnapshot, SelectedSnapshot, SerializerId, SnapshotCriteria, SnapshotRef,
 };
 
 use super::{expect, five_snapshots, save, snapshot, taken, up_to};
@@ -57,6 +57,7 @@ pub async fn everything_about_a_snapshot_comes_back(snapshots: &SnapshotRef) {
         sequence_number: number(42),
         timestamp: taken(1),
         payload: payload.clone(),
+        metadata: Metadata::new(),
     };
     save(snapshots, state).await;
     let loaded = snapshots.load(&id, SnapshotCriteria::latest()).await;
@@ -66,6 +67,7 @@ pub async fn everything_about_a_snapshot_comes_back(snapshots: &SnapshotRef) {
             sequence_number: number(42),
             timestamp: taken(1),
             payload,
+            metadata: Metadata::new(),
         }),
         "the snapshot of {id}"
     );

@@ -239,6 +239,7 @@ async fn the_snapshot_of_an_older_type_is_read() {
         payload: Bincode::named("Account")
             .encode(&AccountV1 { cents: 6 })
             .unwrap(),
+        metadata: Metadata::new(),
     };
     world.snapshots.save(old).await.unwrap();
 

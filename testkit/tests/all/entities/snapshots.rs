@@ -1,6 +1,6 @@
 use annals_persistence::{
-    DeleteEvents, EntityRef, EventSourced, Payload, Recovered, RecoveryError, SaveSnapshot,
-    SequenceNumber, SnapshotCriteria, Timestamp,
+    DeleteEvents, EntityRef, EventSourced, Metadata, Payload, Recovered, RecoveryError,
+    SaveSnapshot, SequenceNumber, SnapshotCriteria, Timestamp,
 };
 
 use super::diary::{Command, Diary};
@@ -29,6 +29,7 @@ async fn damage(world: &World, sequence_number: u32) {
         sequence_number: sequence_number.into(),
         timestamp: Timestamp::now(),
         payload: Payload::raw("damaged"),
+        metadata: Metadata::new(),
     };
     world.snapshots.save(damaged).await.expect("a snapshot");
 }
@@ -162,6 +163,7 @@ async fn a_snapshot_that_is_ahead_of_the_journal_is_refused() {
         sequence_number: 9.into(),
         timestamp: Timestamp::now(),
         payload: Diary::default().encode_snapshot().unwrap(),
+        metadata: Metadata::new(),
     };
     world.snapshots.save(ahead).await.unwrap();
     match world.recovery_error("1").await {

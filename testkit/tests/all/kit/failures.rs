@@ -1,6 +1,7 @@
 use annals_persistence::{
-    DeleteError, DeleteEvents, Payload, PersistenceId, ReplayError, ReplayEvents, SaveSnapshot,
-    SequenceNumber, SnapshotCriteria, SnapshotError, Timestamp, WriteError, WriteEvents, WriterId,
+    DeleteError, DeleteEvents, Metadata, Payload, PersistenceId, ReplayError, ReplayEvents,
+    SaveSnapshot, SequenceNumber, SnapshotCriteria, SnapshotError, Timestamp, WriteError,
+    WriteEvents, WriterId,
 };
 use annals_testkit::{CallFailure, MemoryStores, WriteFailure};
 
@@ -67,6 +68,7 @@ async fn a_lost_request_is_not_carried_out_and_a_lost_reply_is() {
             sequence_number: 1.into(),
             timestamp: Timestamp::now(),
             payload: Payload::text("state"),
+            metadata: Metadata::new(),
         };
         let error = snapshots.save(save.clone()).await.unwrap_err();
         assert!(matches!(error, SnapshotError::Unavailable { .. }));

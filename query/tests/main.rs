@@ -9,4 +9,5 @@ mod horizon;
 mod persistence_ids;
 mod store;
 mod streams;
+mod suite;
 mod twelve_writers;

@@ -1,11 +1,65 @@
 use annals_persistence::{
-    EventEnvelope, JournalRef, NewEvent, Payload, PersistenceId, ReplayEvents, SequenceNumber,
-    WriteError, WriteEvents, WriterId,
+    DeleteEvents, EventEnvelope, JournalRef, NewEvent, Payload, PersistenceId, ReplayEvents,
+    SequenceNumber, WriteError, WriteEvents, WriterId,
 };
 
 /// A persistence id that nobody has used before.
 pub(super) fn fresh_id() -> PersistenceId {
     PersistenceId::of("suite", &WriterId::random().to_string()).expect("a uuid makes an id")
+}
+
+/// New persistence ids with what SQL, paths, patterns and identifiers treat in their own way, and
+/// such as differ by little only; the last one has 255 bytes.
+pub(super) fn odd_ids() -> Vec<PersistenceId> {
+    let unique = WriterId::random();
+    let id = |text: String| PersistenceId::parse(text).expect("the suite has no id that is none");
+    let mut ids: Vec<PersistenceId> = ODD_FORMS
+        .iter()
+        .map(|form| id(format!("{form}{unique}{form}")))
+        .collect();
+    ids.push(id(format!("{unique}{}", "😀'\"/\u{1}x".repeat(30))
+        .chars()
+        .scan(0, |bytes, char| {
+            *bytes += char.len_utf8();
+            (*bytes <= 255).then_some(char)
+        })
+        .collect()));
+    ids
+}
+
+const ODD_FORMS: [&str; 27] = [
+    "'",
+    "\"",
+    "''; drop table journal; --",
+    "/",
+    "\\",
+    "\\000",
+    "%",
+    "_",
+    "$1",
+    "{}",
+    "a",
+    "A",
+    " a",
+    "a ",
+    "|",
+    "a|b|c",
+    "ß",
+    "Ünïcödé",
+    "e\u{301}",
+    "\u{e9}",
+    "日本語",
+    "😀",
+    "\u{202e}",
+    "\u{feff}",
+    "\u{1}",
+    "\u{7f}",
+    "\t\r\n",
+];
+
+/// A million bytes, every byte among them.
+pub(super) fn million_bytes() -> Vec<u8> {
+    (0..=u8::MAX).cycle().take(1_000_000).collect()
 }
 
 pub(super) fn number(number: i64) -> SequenceNumber {
@@ -149,6 +203,17 @@ pub(super) async fn expect_replay(
         replayed.highest, highest,
         "the highest sequence number ever given, asked for with {asked}"
     );
+}
+
+/// Forgets the events of a persistence id up to and with `to`.
+pub(super) async fn delete(journal: &JournalRef, id: &PersistenceId, to: i64) {
+    let delete = DeleteEvents {
+        persistence_id: id.clone(),
+        to: number(to),
+    };
+    if let Err(error) = journal.delete(delete).await {
+        panic!("the events of {id} up to {to} must be deleted, but: {error:?}");
+    }
 }
 
 /// Expects that a write lost a race, and that both sequence numbers are named.

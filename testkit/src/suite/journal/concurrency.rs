@@ -1,6 +1,6 @@
 use annals_persistence::{
-    JournalRef, Outcome, Payload, PersistenceId, ReplayEvents, SequenceNumber, SerializerId,
-    WriteError, WriterId,
+    AskError, CommandError, JournalRef, Outcome, Payload, PersistenceId, Rejection, ReplayEvents,
+    SequenceNumber, SerializerId, Timestamp, WriteError, WriterId,
 };
 use futures::future::{join, join_all};
 
@@ -8,6 +8,7 @@ use crate::suite::fixture::{
     expect_conflict, expect_replay, five_events, fresh_id, replay_all, store, text, write,
     write_events, write_texts,
 };
+use crate::suite::recorder::{Event, record};
 
 const MAX: i64 = i64::MAX;
 const ALL: u64 = u64::MAX;
@@ -33,6 +34,41 @@ pub async fn replay_behind_an_unanswered_write_sees_it(journal: &JournalRef) {
             "the highest number and the last event of a replay behind a write of {id} from {first}"
         );
     }
+}
+
+/// Readers that come while others write see each write wholly or not at all, and a highest sequence
+/// number that is no smaller than what they see.
+pub async fn replays_beside_writes_see_whole_writes(journal: &JournalRef) {
+    let (id, writer) = (fresh_id(), WriterId::random());
+    let writing = async {
+        for first in (1..=300).step_by(3) {
+            store(journal, write(&id, writer, first, 3)).await;
+        }
+    };
+    let reading = join_all((0..4).map(|_| async {
+        let mut seen = 0;
+        while seen < 300 {
+            let found = replay_all(journal, &id).await;
+            let newest = found.events.last().map_or(0, |it| it.sequence_number.get());
+            assert!(
+                found.numbers().into_iter().eq(1..=newest),
+                "the events of {id} up to {newest} without a hole: {:?}",
+                found.numbers()
+            );
+            assert_eq!(newest % 3, 0, "{id} is written three events at a time");
+            assert!(
+                newest >= seen,
+                "event {seen} of {id} was there, and now {newest} is the newest"
+            );
+            assert!(
+                found.highest >= seen,
+                "{seen} was the highest number of {id}, and now it is {}",
+                found.highest
+            );
+            seen = newest.max(found.highest);
+        }
+    }));
+    join(writing, reading).await;
 }
 
 /// Whoever is first wins, wholly.
@@ -83,8 +119,37 @@ pub async fn conflicting_write_leaves_its_neighbours_stored(journal: &JournalRef
     expect_replay(journal, &taken, (1, MAX, ALL), 1..=5, 5).await;
 }
 
-/// J19, which is optional there. A NUL character in a manifest is what some stores cannot hold: it
-/// comes back or is rejected, and the neighbours are stored in either case.
+/// J19, which is optional there. An event that no codec can write is rejected where it is encoded,
+/// by the entity, and the journal does not hear of it: what the entity persists before and behind it
+/// is stored without a hole.
+pub async fn reject_non_serializable_events(journal: &JournalRef) {
+    let id = five_events(journal).await;
+    let text = |text: &str| Event::Text(text.to_owned());
+    let events = [text("a-6"), Event::Unwritable, text("a-7")];
+    let results = record(journal, &id, events).await;
+    let fits = matches!(
+        &results[..],
+        [
+            Ok(()),
+            Err(AskError::Command(CommandError::Rejected(
+                WriteError::Rejected {
+                    reason: Rejection::Codec(_),
+                    ..
+                }
+            ))),
+            Ok(())
+        ]
+    );
+    assert!(
+        fits,
+        "the second of three events of {id} must be rejected by its codec: {results:?}"
+    );
+    expect_replay(journal, &id, (1, MAX, ALL), 1..=7, 7).await;
+}
+
+/// What a journal itself may refuse is a row that it cannot hold, and a NUL character in a manifest
+/// is such for some. It comes back or is rejected, the neighbours are stored in either case, and the
+/// author of what was rejected goes on with the same sequence number.
 pub async fn refused_write_leaves_its_neighbours_stored(journal: &JournalRef) {
     let odd = Payload {
         serializer: SerializerId::TEXT,
@@ -185,6 +250,35 @@ pub async fn offsets_grow(journal: &JournalRef) {
     for id in &ids {
         expect_ascending_offsets(journal, id).await;
     }
+}
+
+/// Timestamps are what the writer's clock says, and clocks jump: back, far ahead, to before 1970.
+/// Order is that of the sequence numbers and of the offsets, and the timestamps come back.
+pub async fn clocks_that_jump_change_no_order(journal: &JournalRef) {
+    let (id, writer) = (fresh_id(), WriterId::random());
+    let clock = [
+        1_700_000_000_000,
+        1_600_000_000_000,
+        MAX,
+        0,
+        -1,
+        1_700_000_000_001,
+    ];
+    for (first, millis) in (1..).zip(clock) {
+        let mut write = write(&id, writer, first, 1);
+        write.timestamp = Timestamp::from_millis(millis);
+        store(journal, write).await;
+    }
+    expect_replay(journal, &id, (1, MAX, ALL), 1..=6, 6).await;
+    expect_replay(journal, &id, (2, 4, 2), 2..=3, 6).await;
+    expect_ascending_offsets(journal, &id).await;
+    let stored = replay_all(journal, &id).await;
+    let found: Vec<i64> = stored
+        .events
+        .iter()
+        .map(|event| event.timestamp.as_millis())
+        .collect();
+    assert_eq!(found, clock, "the timestamps of {id}");
 }
 
 /// Many entities write at the same time, several writes each, and each has its own history.

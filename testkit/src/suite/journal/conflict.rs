@@ -1,10 +1,15 @@
-use annals_persistence::{JournalRef, Outcome, Rejection, WriteError, WriterId};
+use std::pin::pin;
+
+use annals_persistence::{
+    JournalRef, Outcome, RecoveryError, Rejection, SequenceNumber, WriteError, WriterId,
+};
 use futures::future::join;
 
 use crate::suite::fixture::{
     expect_conflict, expect_replay, five_events, fresh_id, replay_all, store, text, write,
     write_texts,
 };
+use crate::suite::recorder::recover;
 
 const MAX: i64 = i64::MAX;
 const ALL: u64 = u64::MAX;
@@ -17,9 +22,10 @@ pub async fn conflict_of_two_writers_overwrites_nothing(journal: &JournalRef) {
         let lost = journal.write(loser).await;
         expect_conflict(&lost, attempted, 5);
         assert_eq!(
-            lost.as_ref().map_err(WriteError::outcome),
-            Err(Outcome::NotStored),
-            "the outcome of a conflict"
+            lost.as_ref()
+                .map_err(|error| (error.outcome(), error.is_rejection())),
+            Err((Outcome::NotStored, false)),
+            "the outcome of a conflict, and whether its author may go on as if nothing had happened"
         );
     }
     expect_replay(journal, &id, (1, MAX, ALL), 1..=5, 5).await;
@@ -45,6 +51,28 @@ pub async fn same_write_sent_again_is_stored_once(journal: &JournalRef) {
     expect_replay(journal, &id, (1, MAX, ALL), 1..=5, 5).await;
 }
 
+/// A writer that went away before the answer does not know whether its events are stored. They are
+/// there wholly or not at all, and the same write sent again is answered with the truth.
+pub async fn write_whose_answer_is_lost_is_resolved_when_sent_again(journal: &JournalRef) {
+    for _ in 0..20 {
+        let (id, writer) = (fresh_id(), WriterId::random());
+        {
+            let mut unheard = pin!(journal.write(write(&id, writer, 1, 3)));
+            // Sent, and dropped before an answer can come, or just behind it.
+            let _ = futures::poll!(unheard.as_mut());
+        }
+        let found = replay_all(journal, &id).await;
+        assert!(
+            [(0, 0), (3, 3)].contains(&(found.events.len(), found.highest)),
+            "a write of three events of {id} is there wholly or not at all: {found:?}"
+        );
+        store(journal, write(&id, writer, 1, 3)).await;
+        expect_replay(journal, &id, (1, MAX, ALL), 1..=3, 3).await;
+        let stranger = journal.write(write(&id, WriterId::random(), 1, 3)).await;
+        expect_conflict(&stranger, 1, 3);
+    }
+}
+
 /// All or none: the events behind the taken sequence numbers are not stored either.
 pub async fn atomic_write_that_conflicts_at_its_start_stores_nothing(journal: &JournalRef) {
     let id = five_events(journal).await;
@@ -66,6 +94,48 @@ pub async fn atomic_write_that_conflicts_in_its_middle_stores_nothing(journal: &
         expect_conflict(&across, 7, 5);
         expect_replay(journal, &id, (1, MAX, ALL), 1..=5, 5).await;
     }
+}
+
+/// All or none, however many events there are: more than go into one statement, one page or one
+/// batch.
+pub async fn atomic_write_of_many_events_that_conflicts_stores_nothing(journal: &JournalRef) {
+    let id = five_events(journal).await;
+    let lost = journal.write(write(&id, WriterId::random(), 5, 2500)).await;
+    expect_conflict(&lost, 5, 5);
+    expect_replay(journal, &id, (1, MAX, ALL), 1..=5, 5).await;
+    store(journal, write(&id, WriterId::random(), 6, 2500)).await;
+    expect_replay(journal, &id, (1, MAX, ALL), 1..=2505, 2505).await;
+}
+
+/// A journal that refuses gaps says so. One that stores what lies behind a gap shows it as it is, so
+/// that recovery finds the hole, and names it.
+pub async fn write_behind_a_gap_is_refused_or_found_by_recovery(journal: &JournalRef) {
+    let id = five_events(journal).await;
+    let writer = WriterId::random();
+    let behind_a_gap = journal.write(write(&id, writer, 8, 2)).await;
+    if behind_a_gap.is_err() {
+        expect_conflict(&behind_a_gap, 8, 5);
+        expect_replay(journal, &id, (1, MAX, ALL), 1..=5, 5).await;
+        return;
+    }
+    expect_replay(journal, &id, (1, MAX, ALL), [1, 2, 3, 4, 5, 8, 9], 9).await;
+    match recover(journal, &id).await {
+        Err(RecoveryError::Hole {
+            expected,
+            found: Some(found),
+            ..
+        }) => assert_eq!(
+            (expected.get(), found.get()),
+            (6, 8),
+            "the first missing event of {id}, and the next one there"
+        ),
+        other => panic!("the recovery of {id} must find the hole behind 5: {other:?}"),
+    }
+    // Whoever comes to know of the hole can fill it.
+    store(journal, write(&id, writer, 6, 2)).await;
+    expect_replay(journal, &id, (1, MAX, ALL), 1..=9, 9).await;
+    let recovered = recover(journal, &id).await.map(SequenceNumber::get);
+    assert!(matches!(recovered, Ok(9)), "{id} is whole: {recovered:?}");
 }
 
 /// What is no write is rejected, and the writer goes on.

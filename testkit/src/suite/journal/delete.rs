@@ -1,21 +1,12 @@
-use annals_persistence::{DeleteEvents, JournalRef, PersistenceId, WriterId};
+use annals_persistence::{JournalRef, PersistenceId, WriterId};
 
 use crate::suite::fixture::{
-    expect_conflict, expect_replay, five_events, fresh_id, number, replay_all, store, write,
+    delete, expect_conflict, expect_replay, five_events, fresh_id, replay_all, store, write,
 };
+use crate::suite::recorder::recover;
 
 const MAX: i64 = i64::MAX;
 const ALL: u64 = u64::MAX;
-
-async fn delete(journal: &JournalRef, id: &PersistenceId, to: i64) {
-    let delete = DeleteEvents {
-        persistence_id: id.clone(),
-        to: number(to),
-    };
-    if let Err(error) = journal.delete(delete).await {
-        panic!("the events of {id} up to {to} must be deleted, but: {error:?}");
-    }
-}
 
 /// Five events, of which the first three are deleted.
 async fn two_left_of_five(journal: &JournalRef) -> PersistenceId {
@@ -34,6 +25,11 @@ pub async fn not_replay_permanently_deleted_messages(journal: &JournalRef) {
     let id = two_left_of_five(journal).await;
     expect_replay(journal, &id, (1, MAX, ALL), 4..=5, 5).await;
     expect_deleted_to(journal, &id, 3).await;
+    let recovered = recover(journal, &id).await;
+    assert!(
+        recovered.is_ok(),
+        "{id}, whose first events were deleted, must recover: {recovered:?}"
+    );
 }
 
 /// J13.
@@ -125,6 +121,15 @@ pub async fn delete_before_the_first_write(journal: &JournalRef) {
     expect_deleted_to(journal, &id, 0).await;
     store(journal, write(&id, WriterId::random(), 1, 2)).await;
     expect_replay(journal, &id, (1, MAX, ALL), 1..=2, 2).await;
+}
+
+/// What one entity forgets, others remember.
+pub async fn delete_leaves_other_persistence_ids_alone(journal: &JournalRef) {
+    let (gone, kept) = (five_events(journal).await, five_events(journal).await);
+    delete(journal, &gone, MAX).await;
+    expect_replay(journal, &gone, (1, MAX, ALL), [], 5).await;
+    expect_replay(journal, &kept, (1, MAX, ALL), 1..=5, 5).await;
+    expect_deleted_to(journal, &kept, 0).await;
 }
 
 /// An entity whose events are all deleted goes on where it was.

@@ -83,6 +83,14 @@ pub async fn not_replay_messages_if_the_persistent_actor_has_not_yet_written(jou
     );
 }
 
+/// Nothing lies behind the newest event, and asking for it is no error.
+pub async fn replay_from_behind_the_highest_gives_nothing(journal: &JournalRef) {
+    let id = five_events(journal).await;
+    expect_replay(journal, &id, (6, MAX, ALL), [], 5).await;
+    expect_replay(journal, &id, (MAX, MAX, ALL), [], 5).await;
+    expect_replay(journal, &id, (5, 5, ALL), [5], 5).await;
+}
+
 /// A history of more events than one batch holds.
 pub async fn long_history_comes_in_order(journal: &JournalRef) {
     let (id, writer) = (fresh_id(), WriterId::random());

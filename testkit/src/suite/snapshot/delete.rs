@@ -1,6 +1,6 @@
 use annals_persistence::{SnapshotCriteria, SnapshotRef, Timestamp};
 
-use super::{delete, expect, five_snapshots, taken, up_to};
+use super::{delete, expect, five_snapshots, save, snapshot, taken, up_to};
 use crate::suite::fixture::number;
 
 /// S7.
@@ -62,5 +62,27 @@ pub async fn delete_leaves_other_persistence_ids_alone(snapshots: &SnapshotRef) 
         Some((15, "s-5")),
     )
     .await;
-    expect(snapshots, &kept, up_to(11), Some((11, "s-1"))).await;
+}
+
+/// The newest is deleted by its number, and a range that does not hold it leaves it there.
+pub async fn delete_the_newest_snapshot(snapshots: &SnapshotRef) {
+    let id = five_snapshots(snapshots).await;
+    let only = |at| SnapshotCriteria {
+        min_sequence_number: number(at),
+        ..up_to(at)
+    };
+    delete(snapshots, &id, only(16)).await;
+    let newest = Some((15, "s-5"));
+    expect(snapshots, &id, SnapshotCriteria::latest(), newest).await;
+    delete(snapshots, &id, only(15)).await;
+    expect(snapshots, &id, only(15), None).await;
+}
+
+/// A deletion is of what is there, not of what comes.
+pub async fn save_goes_on_after_everything_was_deleted(snapshots: &SnapshotRef) {
+    let id = five_snapshots(snapshots).await;
+    delete(snapshots, &id, SnapshotCriteria::latest()).await;
+    save(snapshots, snapshot(&id, 12, taken(2), "again")).await;
+    let again = Some((12, "again"));
+    expect(snapshots, &id, SnapshotCriteria::latest(), again).await;
 }

@@ -1,6 +1,6 @@
 use annals_persistence::{SnapshotCriteria, SnapshotRef, Timestamp};
 
-use super::{expect, five_snapshots, taken, up_to};
+use super::{expect, five_snapshots, save, snapshot, taken, up_to};
 use crate::suite::fixture::{fresh_id, number};
 
 /// S1.
@@ -71,4 +71,17 @@ pub async fn load_the_most_recent_snapshot_matching_lower_bounds(snapshots: &Sna
     expect(snapshots, &id, from(14, always), None).await;
     expect(snapshots, &id, from(0, taken(3)), Some((13, "s-3"))).await;
     expect(snapshots, &id, from(0, taken(4)), None).await;
+}
+
+/// Clocks jump: the newest snapshot is the one that holds the newest event.
+pub async fn newest_is_by_sequence_number_whatever_the_clocks_say(snapshots: &SnapshotRef) {
+    let id = fresh_id();
+    save(snapshots, snapshot(&id, 10, taken(2), "by the fast clock")).await;
+    save(snapshots, snapshot(&id, 11, taken(1), "by the slow clock")).await;
+    let newest = Some((11, "by the slow clock"));
+    expect(snapshots, &id, SnapshotCriteria::latest(), newest).await;
+    let by_time = SnapshotCriteria::latest().taken_until(taken(1));
+    expect(snapshots, &id, by_time, newest).await;
+    let fast = Some((10, "by the fast clock"));
+    expect(snapshots, &id, up_to(10), fast).await;
 }

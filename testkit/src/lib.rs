@@ -7,6 +7,7 @@
 //!   [`Failures`] makes calls fail on purpose.
 //! * Testing a store: [`journal_suite!`] and [`snapshot_suite!`] hold it to the contract, with one
 //!   test a case; the cases are in [`suite`].
+//! * Testing queries: [`query_suite!`] does the same for queries over a journal.
 
 mod calls;
 mod describe;

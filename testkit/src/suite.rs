@@ -98,6 +98,19 @@ macro_rules! snapshot_suite {
 /// [`QueryRef`] under test, which reads what that journal stores, and whatever has to live as long
 /// as they do. Otherwise as [`journal_suite!`].
 ///
+/// ```
+/// # use annals_persistence::{JournalRef, QueryRef};
+/// # use annals_testkit::MemoryStores;
+/// async fn setup() -> (JournalRef, QueryRef, ()) {
+///     let stores = MemoryStores::spawn().await;
+///     (stores.journal(), stores.query(), ())
+/// }
+///
+/// mod contract {
+///     annals_testkit::query_suite!(super::setup());
+/// }
+/// ```
+///
 /// [`JournalRef`]: annals_persistence::JournalRef
 /// [`QueryRef`]: annals_persistence::QueryRef
 /// [`journal_suite!`]: crate::journal_suite

@@ -2,6 +2,7 @@
 //! that everything passes would be worth nothing.
 
 mod journals;
+mod queries;
 mod report;
 mod snapshots;
 

@@ -39,6 +39,18 @@ mod snapshots {
     annals_testkit::snapshot_suite!(empty_store());
 }
 
+mod queries {
+    use annals_persistence::{JournalRef, QueryRef};
+    use annals_testkit::MemoryStores;
+
+    async fn empty_stores() -> (JournalRef, QueryRef, ()) {
+        let stores = MemoryStores::spawn().await;
+        (stores.journal(), stores.query(), ())
+    }
+
+    annals_testkit::query_suite!(empty_stores());
+}
+
 /// A case that its list forgets would never run on any store.
 mod completeness {
     use annals_testkit::suite::{Case, journal, query, snapshot};

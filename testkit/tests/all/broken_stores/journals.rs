@@ -4,7 +4,7 @@ use annals_persistence::{JournalCapacity, JournalRef};
 use annals_testkit::MemoryJournal;
 use annals_testkit::suite::{Capability, journal};
 
-use self::proxy::{Fault, spawn};
+pub(super) use self::proxy::{Fault, spawn};
 use super::{caught, expect_fits};
 
 async fn store(fault: Option<Fault>) -> JournalRef {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use annals_testkit::suite::{Case, journal, query, snapshot};
 
-use super::{Caught, journals, snapshots};
+use super::{Caught, journals, queries, snapshots};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract-suite.md");
 
@@ -12,6 +12,7 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract-su
 fn every_case_catches_a_broken_store() {
     expect_all_catch(journal::cases(), journals::CAUGHT);
     expect_all_catch(snapshot::cases(), snapshots::CAUGHT);
+    expect_all_catch(query::cases(), queries::CAUGHT);
 }
 
 fn expect_all_catch<S>(cases: &[Case<S>], caught: &[Caught]) {
@@ -31,6 +32,7 @@ fn the_document_has_every_case_and_every_fault() {
     expect_table("query cases", &cases_table(query::cases()));
     expect_table("journal faults", &faults_table(journals::CAUGHT));
     expect_table("snapshot faults", &faults_table(snapshots::CAUGHT));
+    expect_table("query faults", &faults_table(queries::CAUGHT));
 }
 
 /// Between `<!-- name -->` and `<!-- end -->` stands the table as the lists of the code give it.

@@ -11,7 +11,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 /// What is wrong with a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     AnswersBeforeStoring,
     CallsRefusalFailure,
     CountsDeletedEvents,
@@ -63,7 +63,7 @@ pub(super) enum Fault {
 }
 
 /// A journal that does what the sound one behind it does, but for the fault.
-pub(super) async fn spawn(sound: JournalRef, fault: Option<Fault>) -> JournalRef {
+pub(crate) async fn spawn(sound: JournalRef, fault: Option<Fault>) -> JournalRef {
     let proxy = Proxy {
         sound,
         fault,

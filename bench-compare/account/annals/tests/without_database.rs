@@ -1,17 +1,13 @@
 use account_annals::account::{Account, Command, Overdrawn};
-use annals::{Entities, JournalCapacity};
-use annals_testkit::{MemoryJournal, MemorySnapshots};
+use annals_testkit::EntityTestKit;
 
 #[tokio::test]
 async fn an_account_refuses_what_it_does_not_hold() {
-    let journal = MemoryJournal::spawn(JournalCapacity::default()).await;
-    let entities = Entities::new(journal, MemorySnapshots::spawn().await);
-    let account = entities.get::<Account>("42").await.unwrap();
-
-    let deposit = |reply| Command::Deposit(500, reply);
-    assert_eq!(account.ask(deposit).await.unwrap(), 500);
-    let withdraw = |reply| Command::Withdraw(900, reply);
-    let refused = account.ask(withdraw).await.unwrap();
-    assert_eq!(refused, Err(Overdrawn { balance: 500 }));
-    assert_eq!(account.ask(Command::Balance).await.unwrap(), 500);
+    let mut account = EntityTestKit::<Account>::new("42").await;
+    let deposited = account.run(|reply| Command::Deposit(500, reply)).await;
+    assert_eq!(deposited.reply().unwrap(), &500);
+    let refused = account.run(|reply| Command::Withdraw(900, reply)).await;
+    let overdrawn = Overdrawn { balance: 500 };
+    assert_eq!(refused.reply().unwrap(), &Err(overdrawn));
+    assert_eq!(account.run(Command::Balance).await.reply().unwrap(), &500);
 }

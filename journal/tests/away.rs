@@ -112,13 +112,13 @@ async fn a_statement_that_gets_no_answer_in_time_is_unknown_and_found_out_by_its
 /// The first try may have been stored; the second one meets a server that refuses to write at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_stays_unknown_when_the_second_try_cannot_write() {
-    use crate::proxy::{Cut, Proxy};
+    use annals_postgres::{Cut, TestProxy};
     let server = PrivateServer::builder().durable(false).start();
     let server = server.await.unwrap();
     let store = Store::on(&server, IMPATIENT).await;
-    let proxy = Proxy::to(&server.settings()).await;
+    let proxy = TestProxy::to(&server.settings()).await;
     let pool = annals_postgres::Pool::new(store.settings.clone(), 2);
-    let journal = annals_journal::Journal::start(&proxy.settings, pool, IMPATIENT).await;
+    let journal = annals_journal::Journal::start(proxy.settings(), pool, IMPATIENT).await;
     let journal = journal.unwrap().journal().clone();
     // As after a failover to a standby: sessions that begin from now on only read.
     store

@@ -8,7 +8,6 @@ use annals_postgres::{Connection, PrivateServer};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::dice::Dice;
 use crate::ledger::{Ledger, Told, keep_writing};
 use crate::store::Store;
 
@@ -26,10 +25,10 @@ async fn disturbed<F: Future>(
     for author in 1..=AUTHORS {
         authors.spawn(keep_writing(store.journal.clone(), author, told.clone()));
     }
-    let mut dice = Dice::seeded(7);
+    let mut dice = fastrand::Rng::with_seed(7);
     let mut commits = store.commits.clone();
     for _ in 0..times {
-        let moment = *commits.borrow() + 1 + dice.below(12);
+        let moment = *commits.borrow() + 1 + dice.u64(..12);
         commits.wait_for(|count| *count >= moment).await.unwrap();
         disturb().await;
     }
@@ -45,8 +44,8 @@ async fn disturbed<F: Future>(
 async fn no_write_fails_or_doubles_when_connections_are_killed() {
     let store = Store::open().await;
     let killer = store.connect().await;
-    let mut dice = Dice::seeded(42);
-    let ledger = disturbed(&store, 60, || kill_one(&killer, dice.below(1 << 30))).await;
+    let mut dice = fastrand::Rng::with_seed(42);
+    let ledger = disturbed(&store, 60, || kill_one(&killer, dice.u64(..1 << 30))).await;
     assert_eq!(ledger.check(&store).await, all_stored(ledger.len()));
 }
 

@@ -5,14 +5,14 @@ use annals_persistence::JournalRef;
 use annals_postgres::{Pool, PrivateServer};
 
 use crate::hold::Hold;
-use crate::proxy::{Cut, Proxy};
 use crate::store::{ONE_LANE, Store, accepted};
 use crate::writes::{conflict, id, send, write};
+use annals_postgres::{Cut, TestProxy};
 
 /// A journal that writes through the proxy and reads past it.
-async fn through(proxy: &Proxy, store: &Store) -> JournalRef {
+async fn through(proxy: &TestProxy, store: &Store) -> JournalRef {
     let pool = Pool::new(store.settings.clone(), 2);
-    let journal = Journal::start(&proxy.settings, pool, ONE_LANE).await;
+    let journal = Journal::start(proxy.settings(), pool, ONE_LANE).await;
     journal.unwrap().journal().clone()
 }
 
@@ -21,7 +21,7 @@ async fn a_write_whose_connection_is_cut_is_stored_once_and_answered_so() {
     let server = PrivateServer::builder().durable(false).start();
     let server = server.await.unwrap();
     let store = Store::on(&server, JournalSettings::default()).await;
-    let proxy = Proxy::to(&server.settings()).await;
+    let proxy = TestProxy::to(&server.settings()).await;
     let journal = through(&proxy, &store).await;
     let (entity, mut stored) = (id("entity"), Vec::new());
     use Cut::{BeforeTheAnswer, BeforeTheServer, BehindTheServer};
@@ -58,7 +58,7 @@ async fn a_batch_whose_answer_is_lost_is_told_apart_write_by_write() {
     let server = PrivateServer::builder().durable(false).start();
     let server = server.await.unwrap();
     let store = Store::on(&server, JournalSettings::default()).await;
-    let proxy = Proxy::to(&server.settings()).await;
+    let proxy = TestProxy::to(&server.settings()).await;
     let journal = through(&proxy, &store).await;
     let taken = id("taken");
     store

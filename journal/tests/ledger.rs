@@ -7,7 +7,6 @@ use annals_persistence::{
 };
 use tokio::sync::watch;
 
-use crate::dice::Dice;
 use crate::store::Store;
 use crate::writes::{id, write};
 
@@ -38,12 +37,12 @@ pub(crate) async fn keep_writing(
     author: u64,
     done: watch::Receiver<bool>,
 ) -> Ledger {
-    let mut dice = Dice::seeded(author);
+    let mut dice = fastrand::Rng::with_seed(author);
     let persistence_id = id(format!("author-{author}"));
     let (mut ledger, mut first) = (Ledger::default(), 1);
     while !*done.borrow() {
         let attempt = ledger.0.len();
-        let texts: Vec<_> = (0..=dice.below(3))
+        let texts: Vec<_> = (0..=dice.u64(..3))
             .map(|event| format!("{author} {attempt} {event}"))
             .collect();
         let told = journal.write(write(&persistence_id, first, &texts)).await;

@@ -10,6 +10,7 @@
 //! | the tables | [`migrate`], [`schema_version`] |
 //! | a server without installing a service | [`PrivateServer`] |
 //! | a fresh database for one test | `TestDatabase` (feature `test-database`) |
+//! | connections that are cut at the worst moment | `TestProxy` (feature `test-database`) |
 //!
 //! TLS is not built in yet: settings with `sslmode=require` are refused by name, never weakened.
 
@@ -24,6 +25,8 @@ mod settings;
 mod sql_name;
 #[cfg(feature = "test-database")]
 mod test_database;
+#[cfg(feature = "test-database")]
+mod test_proxy;
 
 pub use connect_error::ConnectError;
 pub use connection::{Connection, Role, connect, connect_as};
@@ -36,3 +39,5 @@ pub use server::{PrivateServer, PrivateServerBuilder, PrivateServerError};
 pub use settings::{InvalidSettings, Settings};
 #[cfg(feature = "test-database")]
 pub use test_database::{TestDatabase, TestDatabaseError};
+#[cfg(feature = "test-database")]
+pub use test_proxy::{Cut, TestProxy};

@@ -2,7 +2,6 @@
 
 mod by_persistence_id;
 mod by_tag;
-mod dice;
 mod failure;
 mod foreign;
 mod horizon;

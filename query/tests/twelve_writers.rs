@@ -7,7 +7,6 @@ use std::time::Duration;
 use annals_persistence::{EventEnvelope, Offset, QueryRef};
 use annals_postgres::{Connection, Settings};
 
-use crate::dice::Dice;
 use crate::store::{Store, Writer};
 use crate::streams::{all, next, within_a_minute};
 
@@ -74,27 +73,27 @@ async fn nobody_misses_an_event_of_twelve_writers() {
 /// Each transaction stores some events one by one, with pauses, and one in ten is taken back.
 async fn write(number: u64, settings: Settings, tag: i32, acknowledged: Acknowledged) {
     let writer = Writer::at(&settings).await;
-    let mut dice = Dice::seeded(number);
+    let mut dice = fastrand::Rng::with_seed(number);
     let persistence_id = format!("writer-{number}");
     let mut stored = 0;
     for _ in 0..TRANSACTIONS {
         writer.run("begin").await;
-        if dice.below(10) < 3 {
+        if dice.u64(..10) < 3 {
             writer.run("insert into elsewhere values (1)").await;
         }
         let mut drawn = Vec::new();
-        for following in 1..=dice.below(5) as i64 + 1 {
+        for following in 1..=dice.u64(..5) as i64 + 1 {
             let offset = writer
                 .append(&persistence_id, stored + following, &[tag])
                 .await;
             drawn.push(offset.get());
-            match dice.below(6) {
-                0 => tokio::time::sleep(Duration::from_millis(dice.below(8))).await,
+            match dice.u64(..6) {
+                0 => tokio::time::sleep(Duration::from_millis(dice.u64(..8))).await,
                 1 => tokio::task::yield_now().await,
                 _ => {}
             }
         }
-        if dice.below(10) == 0 {
+        if dice.u64(..10) == 0 {
             writer.run("rollback").await;
         } else {
             writer.run("commit").await;

@@ -8,25 +8,25 @@ use annals_state::DurableStateStore;
 use futures::future::join_all;
 
 use crate::hold::Hold;
-use crate::proxy::{Cut, Proxy};
 use crate::store::{Store, id, until, upsert};
+use annals_postgres::{Cut, TestProxy};
 
 /// A store whose statements go through the proxy.
-async fn through(proxy: &Proxy) -> DurableStateRef {
+async fn through(proxy: &TestProxy) -> DurableStateRef {
     // One connection, so that it is known which one is cut, and nobody waits for it for long.
     let wait = Duration::from_millis(500);
-    let pool = Pool::with_max_wait(proxy.settings.clone(), 1, wait);
-    DurableStateStore::start(&proxy.settings, pool)
+    let pool = Pool::with_max_wait(proxy.settings().clone(), 1, wait);
+    DurableStateStore::start(proxy.settings(), pool)
         .await
         .unwrap()
 }
 
 /// The proxy needs a server on a Unix socket.
-async fn open() -> (PrivateServer, Store, Proxy) {
+async fn open() -> (PrivateServer, Store, TestProxy) {
     let server = PrivateServer::builder().durable(false).start();
     let server = server.await.unwrap();
     let store = Store::on_server(&server).await;
-    let proxy = Proxy::to(&server.settings()).await;
+    let proxy = TestProxy::to(&server.settings()).await;
     (server, store, proxy)
 }
 

@@ -12,7 +12,6 @@ use annals_postgres::Connection;
 use futures::StreamExt;
 use futures::future::join_all;
 
-use crate::dice::Dice;
 use crate::store::{Store, id, one, until, upsert};
 
 async fn next(stream: &mut DurableStateStream) -> DurableStateChange {
@@ -161,9 +160,9 @@ async fn a_current_reading_has_every_id_however_fast_they_change() {
     let mover = tokio::spawn({
         let (connection, stop) = (store.connect().await, Arc::clone(&stop));
         async move {
-            let mut dice = Dice::seeded(1);
+            let mut dice = fastrand::Rng::with_seed(1);
             while !stop.load(Ordering::SeqCst) {
-                let one = format!("entity-{}", dice.below(1000));
+                let one = format!("entity-{}", dice.u64(..1000));
                 let sql = "update durable_state set global_offset = default, \
                            revision = revision + 1 where persistence_id = $1";
                 connection.execute(sql, &[&one]).await.unwrap();
@@ -248,22 +247,22 @@ async fn nobody_misses_the_newest_change_of_many_writers() {
 const END: &str = "end";
 
 async fn write_by_hand(number: u64, connection: Connection) {
-    let mut dice = Dice::seeded(number);
+    let mut dice = fastrand::Rng::with_seed(number);
     // Each id has one writer, so that no two transactions wait for each other.
     let mut revisions: HashMap<String, i64> = HashMap::new();
     for _ in 0..TRANSACTIONS {
         connection.batch_execute("begin").await.unwrap();
         let mut written = revisions.clone();
-        for _ in 0..=dice.below(4) {
-            let id = format!("foreign-{number}-{}", dice.below(20));
+        for _ in 0..=dice.u64(..4) {
+            let id = format!("foreign-{number}-{}", dice.u64(..20));
             let revision = written.entry(id.clone()).or_default();
             *revision += 1;
             store_by_hand(&connection, &id, *revision).await;
-            if dice.below(4) == 0 {
-                tokio::time::sleep(Duration::from_millis(dice.below(8))).await;
+            if dice.u64(..4) == 0 {
+                tokio::time::sleep(Duration::from_millis(dice.u64(..8))).await;
             }
         }
-        if dice.below(10) == 0 {
+        if dice.u64(..10) == 0 {
             connection.batch_execute("rollback").await.unwrap();
         } else {
             connection.batch_execute("commit").await.unwrap();

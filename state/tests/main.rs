@@ -2,11 +2,9 @@
 
 mod batches;
 mod cut;
-mod dice;
 mod hold;
 mod horizon;
 mod plans;
-mod proxy;
 mod rows;
 mod store;
 mod suite;

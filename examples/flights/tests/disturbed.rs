@@ -95,15 +95,8 @@ async fn connected(settings: &Settings) -> Connection {
 
 /// Ascending; the same at each run, so that a failure can be repeated.
 fn random_moments(count: usize, seed: u64) -> Vec<u64> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut moments: Vec<u64> = std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % EVENTS
-    })
-    .take(count)
-    .collect();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut moments: Vec<u64> = (0..count).map(|_| random.u64(..EVENTS)).collect();
     moments.sort_unstable();
     moments
 }

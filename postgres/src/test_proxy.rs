@@ -1,19 +1,18 @@
-//! Stands between a store and the server, and cuts connections at moments that matter.
-
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use annals_postgres::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+use crate::Settings;
+
 /// When to cut a connection on which the client has sent something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub enum Cut {
     /// The server never sees it.
     BeforeTheServer,
     /// The server has it; what it makes of it remains open.
@@ -22,50 +21,68 @@ pub(crate) enum Cut {
     BeforeTheAnswer,
 }
 
-pub(crate) struct Proxy {
-    pub(crate) settings: Settings,
+/// Stands between a store and its server, for tests of what becomes of lost requests and lost
+/// replies: it cuts connections at moments that matter.
+#[derive(Debug)]
+pub struct TestProxy {
+    settings: Settings,
     plan: Plan,
 }
 
-/// What to do at the next things that clients send, whatever the connection.
 type Plan = Arc<Mutex<VecDeque<Cut>>>;
 
-impl Proxy {
-    /// A way to the server of `settings`, which has to listen on a Unix socket.
-    pub(crate) async fn to(settings: &Settings) -> Self {
+impl TestProxy {
+    /// A way to the server of `settings`.
+    ///
+    /// # Panics
+    /// The server does not listen on a Unix socket, as a [`PrivateServer`](crate::PrivateServer)
+    /// does, or no port is free.
+    pub async fn to(settings: &Settings) -> Self {
         let config = settings.config();
         let Some(Host::Unix(folder)) = config.get_hosts().first() else {
             panic!("no Unix socket: {settings}");
         };
         let socket = folder.join(".s.PGSQL.5432");
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let mut through = Config::new();
         through
             .host("127.0.0.1")
-            .port(listener.local_addr().unwrap().port())
+            .port(listener.local_addr().expect("an address").port())
             .user(settings.user())
             .dbname(settings.database());
         let plan = Plan::default();
         tokio::spawn(accept(listener, socket, Arc::clone(&plan)));
         Self {
-            settings: Settings::from_config(through).unwrap(),
+            settings: Settings::from_config(through).expect("settings like those of the server"),
             plan,
         }
     }
 
-    pub(crate) fn plan(&self, cuts: impl IntoIterator<Item = Cut>) {
-        self.plan.lock().unwrap().extend(cuts);
+    /// The way through it.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    pub(crate) fn cuts_left(&self) -> usize {
-        self.plan.lock().unwrap().len()
+    /// What to do at the next things that clients send, whatever the connection.
+    pub fn plan(&self, cuts: impl IntoIterator<Item = Cut>) {
+        lock(&self.plan).extend(cuts);
+    }
+
+    /// How many of the planned cuts have not happened yet.
+    pub fn cuts_left(&self) -> usize {
+        lock(&self.plan).len()
     }
 }
 
 async fn accept(listener: TcpListener, socket: PathBuf, plan: Plan) {
     loop {
-        let (client, _) = listener.accept().await.unwrap();
-        let server = UnixStream::connect(&socket).await.unwrap();
+        let Ok((client, _)) = listener.accept().await else {
+            return;
+        };
+        // Without a server the client finds its connection closed, as it would without the proxy.
+        let Ok(server) = UnixStream::connect(&socket).await else {
+            continue;
+        };
         tokio::spawn(pass(client, server, Arc::clone(&plan)));
     }
 }
@@ -78,7 +95,7 @@ async fn pass(client: TcpStream, server: UnixStream, plan: Plan) {
     let up = async {
         let mut bytes = vec![0; 1 << 16];
         while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
-            let cut = plan.lock().unwrap().pop_front();
+            let cut = lock(&plan).pop_front();
             mute.fetch_or(cut == Some(Cut::BeforeTheAnswer), Ordering::SeqCst);
             let gone = cut == Some(Cut::BeforeTheServer)
                 || to_server.write_all(&bytes[..count]).await.is_err();
@@ -100,4 +117,9 @@ async fn pass(client: TcpStream, server: UnixStream, plan: Plan) {
         () = up => {}
         () = down => {}
     }
+}
+
+/// A test that panicked elsewhere must not hide behind a poisoned lock.
+fn lock(plan: &Plan) -> MutexGuard<'_, VecDeque<Cut>> {
+    plan.lock().unwrap_or_else(PoisonError::into_inner)
 }

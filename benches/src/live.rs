@@ -158,7 +158,7 @@ async fn bare_commands(commands: usize) -> f64 {
 }
 
 /// Entities that nobody knew before, each ready for commands.
-async fn spawn(
+pub(crate) async fn spawn(
     entities: &Entities,
     count: usize,
 ) -> Result<(Vec<EntityRef<Count>>, f64), Box<dyn Error>> {

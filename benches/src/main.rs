@@ -7,6 +7,7 @@ mod ceiling;
 mod entities;
 mod live;
 mod load;
+mod recovery;
 mod sample;
 
 use std::error::Error;
@@ -45,6 +46,12 @@ enum Bench {
         #[arg(long)]
         quick: bool,
     },
+    /// Entities that recover: many at once, without a history and with ten events, and one alone
+    Recovery {
+        /// Rounds
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
 }
 
 #[tokio::main]
@@ -78,6 +85,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 }
             };
             on_a_server(async |server| live::run(server, plan).await).await
+        }
+        Bench::Recovery { rounds } => {
+            let plan = recovery::Plan {
+                rounds,
+                entities: 20_000,
+                alone: 2_000,
+            };
+            on_a_server(async |server| recovery::run(server, plan).await).await
         }
     }
 }

@@ -12,8 +12,8 @@ pub(crate) struct Sample {
 /// From command to answer.
 #[derive(Clone, Copy)]
 pub(crate) struct Latency {
-    p50: Duration,
-    p99: Duration,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
 }
 
 impl Sample {

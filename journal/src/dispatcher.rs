@@ -25,7 +25,7 @@ pub(crate) struct Dispatcher {
     tag_ids: TagIds,
     reader: ReplayReader,
     eraser: Eraser,
-    /// Replays and deletes that are under way beside the loop.
+    /// Deletes that are under way beside the loop.
     aside: JoinSet<()>,
     tagged: mpsc::UnboundedSender<Tagged>,
 }
@@ -97,6 +97,7 @@ impl Dispatcher {
         while let Some(served) = self.aside.join_next().await {
             log_panic(served);
         }
+        self.reader.finish().await;
         for lane in self.lanes {
             drop(lane.batches);
             if let Err(error) = lane.task.await {
@@ -208,7 +209,7 @@ impl Dispatcher {
     fn serve(&mut self, message: JournalMessage) {
         match message {
             JournalMessage::Replay(replay, reply) => {
-                self.aside.spawn(self.reader.clone().serve(replay, reply));
+                self.reader.serve(replay, reply);
             }
             JournalMessage::Delete(delete, reply) => {
                 self.aside.spawn(self.eraser.clone().serve(delete, reply));
@@ -220,7 +221,7 @@ impl Dispatcher {
 
 fn log_panic(served: Result<(), JoinError>) {
     if let Err(error) = served {
-        tracing::error!(error = %error, "a replay or a delete panicked");
+        tracing::error!(error = %error, "a delete panicked");
     }
 }
 

@@ -6,6 +6,7 @@
 //! | say where the server is | [`Settings`] |
 //! | one connection of one's own (writers) | [`connect`], [`connect_as`], [`Connection`] |
 //! | many short reads, or a stream of rows | [`Pool`], [`Reader`] |
+//! | many alike reads at the same time, which share queries | [`SharedReads`] |
 //! | what an error means for the caller | [`classify`], [`ErrorClass`] |
 //! | the tables | [`migrate`], [`schema_version`] |
 //! | a server without installing a service | [`PrivateServer`] |
@@ -22,6 +23,7 @@ mod pool;
 mod said;
 mod server;
 mod settings;
+mod shared_reads;
 mod sql_name;
 #[cfg(feature = "test-database")]
 mod test_database;
@@ -37,6 +39,7 @@ pub use migration::{
 pub use pool::{Pool, PoolError, ReadTransaction, Reader, Rows};
 pub use server::{PrivateServer, PrivateServerBuilder, PrivateServerError};
 pub use settings::{InvalidSettings, Settings};
+pub use shared_reads::{SharedRead, SharedReads, Unread};
 #[cfg(feature = "test-database")]
 pub use test_database::{TestDatabase, TestDatabaseError};
 #[cfg(feature = "test-database")]

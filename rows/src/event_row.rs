@@ -23,11 +23,27 @@ pub const EVENTS_BY_PERSISTENCE_ID: &str = select_events!(
      order by sequence_number limit $4"
 );
 
+/// The first events of many persistence ids: of each of $1 those with sequence numbers from the number
+/// in its place in $2 to that in $3, at most that in $4. Behind the columns of an event stands `place`,
+/// the place in $1, from 1. Each is served by the primary key, one behind the other.
+pub const EVENTS_BY_PERSISTENCE_IDS: &str = concat!(
+    "select events.*, wanted.place \
+     from unnest($1::text[], $2::int8[], $3::int8[], $4::int8[]) with ordinality \
+       as wanted (id, first, last, most, place) \
+     cross join lateral (",
+    select_events!(
+        "where persistence_id = wanted.id and sequence_number between wanted.first and wanted.last \
+           and not deleted \
+         order by sequence_number limit wanted.most"
+    ),
+    ") as events"
+);
+
 /// The events with the orderings $1. Served by `journal_ordering_btree_idx`.
 pub const EVENTS_BY_ORDERING: &str = select_events!("where ordering = any($1) order by ordering");
 
-/// Makes an envelope of a row that was selected by [`EVENTS_BY_PERSISTENCE_ID`] or
-/// [`EVENTS_BY_ORDERING`].
+/// Makes an envelope of a row that was selected by [`EVENTS_BY_PERSISTENCE_ID`],
+/// [`EVENTS_BY_PERSISTENCE_IDS`] or [`EVENTS_BY_ORDERING`].
 ///
 /// `known` is the persistence id where all rows are of one, so that it need not be read again.
 ///

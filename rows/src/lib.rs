@@ -10,6 +10,9 @@ mod jsonb;
 mod snapshot_metadata;
 
 pub use event_metadata::{EventMetadata, event_metadata};
-pub use event_row::{EVENTS_BY_ORDERING, EVENTS_BY_PERSISTENCE_ID, MalformedRow, event_of_row};
+pub use event_row::{
+    EVENTS_BY_ORDERING, EVENTS_BY_PERSISTENCE_ID, EVENTS_BY_PERSISTENCE_IDS, MalformedRow,
+    event_of_row,
+};
 pub use jsonb::JsonbText;
 pub use snapshot_metadata::{SnapshotMetadata, snapshot_metadata};

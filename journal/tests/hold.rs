@@ -2,16 +2,25 @@ use annals_postgres::Connection;
 
 use crate::store::{Store, until};
 
-/// Keeps every writer waiting at a lock on the table, while readers go on: so writes gather in
-/// batches that do not depend on time.
+/// Keeps every writer waiting at a lock on the table, while readers go on, or readers as well: so
+/// what they are to do gathers in batches that do not depend on time.
 pub(crate) struct Hold(Connection);
 
 impl Hold {
     /// Writers that come from now on wait.
     pub(crate) async fn on(store: &Store) -> Self {
+        Self::lock(store, "share").await
+    }
+
+    /// Readers that come from now on wait, and writers too.
+    pub(crate) async fn on_readers(store: &Store) -> Self {
+        Self::lock(store, "access exclusive").await
+    }
+
+    async fn lock(store: &Store, mode: &str) -> Self {
         let connection = store.connect().await;
-        let lock = connection.batch_execute("begin; lock table journal in share mode");
-        lock.await.unwrap();
+        let lock = format!("begin; lock table journal in {mode} mode");
+        connection.batch_execute(&lock).await.unwrap();
         Self(connection)
     }
 
@@ -23,6 +32,14 @@ impl Hold {
                and database = (select oid from pg_database where datname = current_database())"
         );
         until(&self.0, &sql).await;
+    }
+
+    /// Ends the sessions of all that wait for this lock; gives how many there were.
+    pub(crate) async fn kill_those_that_wait(&self) -> i64 {
+        let kill = "select count(pg_terminate_backend(pid)) from pg_locks \
+                    where relation = 'journal'::regclass and not granted \
+                      and database = (select oid from pg_database where datname = current_database())";
+        self.0.query_one(kill, &[]).await.unwrap().get(0)
     }
 
     pub(crate) async fn release(self) {

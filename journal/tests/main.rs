@@ -9,6 +9,7 @@ mod isolation;
 mod ledger;
 mod order;
 mod plans;
+mod replays;
 mod rows;
 mod shutdown;
 mod store;

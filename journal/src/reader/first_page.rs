@@ -57,7 +57,7 @@ pub(super) fn dealt<R>(places: usize, rows: impl IntoIterator<Item = (i64, R)>) 
 mod tests {
     use std::collections::BTreeMap;
 
-    use annals_persistence::{Offset, Payload, PersistenceId, SequenceNumber, Timestamp};
+    use annals_persistence::{Metadata, Offset, Payload, PersistenceId, SequenceNumber, Timestamp};
     use proptest::prelude::*;
 
     use super::*;
@@ -71,7 +71,7 @@ mod tests {
             writer: String::new(),
             event_manifest: String::new(),
             payload: Payload::raw(""),
-            metadata: None,
+            metadata: Metadata::new(),
         }
     }
 

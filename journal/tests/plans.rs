@@ -1,8 +1,9 @@
 //! Which indexes the statements use, by the server's own count of what was read.
 
-use annals_persistence::{DeleteEvents, ReplayEvents, SequenceNumber};
+use annals_persistence::DeleteEvents;
 
 use crate::hold::Hold;
+use crate::replays::{Gathering, all, ask};
 use crate::store::{Store, accepted, until};
 use crate::writes::{conflict, id, number, send, write};
 
@@ -58,18 +59,38 @@ async fn entries_read(store: &Store) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_reads_the_events_that_it_gives_and_the_ends_of_the_history() {
     let store = filled().await;
-    let all = |entity: String| ReplayEvents::from(id(entity), SequenceNumber::FIRST);
     for entity in 1..=TIMES {
         let replay = store.journal.replay(all(format!("entity-{entity}")));
         let events = replay.await.unwrap().collect().await.unwrap();
         assert_eq!(events.len(), 100);
     }
-    let long = store.journal.replay(all("long".to_owned())).await.unwrap();
+    let long = store.journal.replay(all("long")).await.unwrap();
     assert_eq!(long.collect().await.unwrap().len(), 3000);
     let read = entries_read(&store).await;
     let given = TIMES * 100 + 3000;
     // Where little more than a page is left, the server may prefer to read all of it and sort.
     assert!((given..given + 1500).contains(&read), "{read} of {given}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replays_that_share_queries_read_no_more_than_each_alone() {
+    let store = filled().await;
+    let gathering = Gathering::begin(&store).await;
+    let mut replays = Vec::new();
+    for entity in 1..=200 {
+        replays.push(ask(&store.journal, all(format!("entity-{entity}"))).await);
+    }
+    gathering.end(&store).await;
+    for replay in replays {
+        let events = replay.await.unwrap().collect().await.unwrap();
+        assert_eq!(events.len(), 100);
+    }
+    let read = entries_read(&store).await;
+    let given = 200 * 100;
+    assert!(
+        (given..given + 5 * 200).contains(&read),
+        "{read} of {given}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

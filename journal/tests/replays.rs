@@ -17,29 +17,29 @@ use crate::writes::{Answer, id, number, send, write};
 const READERS: u32 = 4;
 
 /// A replay that was asked for.
-type Asked = BoxFuture<'static, Result<Replay, ReplayError>>;
+pub(crate) type Asked = BoxFuture<'static, Result<Replay, ReplayError>>;
 
 /// Asks and does not wait: what is asked for later arrives later.
-async fn ask(journal: &JournalRef, wanted: ReplayEvents) -> Asked {
+pub(crate) async fn ask(journal: &JournalRef, wanted: ReplayEvents) -> Asked {
     let journal = journal.clone();
     let mut asked: Asked = Box::pin(async move { journal.replay(wanted).await });
     assert!(futures::poll!(&mut asked).is_pending());
     asked
 }
 
-fn all(persistence_id: impl Into<String>) -> ReplayEvents {
+pub(crate) fn all(persistence_id: impl Into<String>) -> ReplayEvents {
     ReplayEvents::from(id(persistence_id), SequenceNumber::FIRST)
 }
 
 /// Every reader waits with a replay of its own: what is asked for from now on gathers.
-struct Gathering {
+pub(crate) struct Gathering {
     hold: Hold,
     busy: Vec<Asked>,
     mark: Option<Answer>,
 }
 
 impl Gathering {
-    async fn begin(store: &Store) -> Self {
+    pub(crate) async fn begin(store: &Store) -> Self {
         let hold = Hold::on_readers(store).await;
         let mut busy = Vec::new();
         for reader in 1..=READERS {
@@ -60,7 +60,7 @@ impl Gathering {
     }
 
     /// Lets all go on.
-    async fn end(mut self, store: &Store) {
+    pub(crate) async fn end(mut self, store: &Store) {
         if self.mark.is_none() {
             self.gathered(store).await;
         }

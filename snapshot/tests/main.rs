@@ -2,6 +2,7 @@
 
 mod batches;
 mod hold;
+mod loads;
 mod plans;
 mod rows;
 mod shutdown;

@@ -20,7 +20,13 @@ pub(crate) struct Store {
 impl Store {
     /// In a database of its own.
     pub(crate) async fn open() -> Self {
-        Self::on(Arc::new(TestDatabase::create().await.unwrap())).await
+        Self::with_connections(2).await
+    }
+
+    /// The same, with a pool of so many connections.
+    pub(crate) async fn with_connections(connections: u32) -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        Self::on(Arc::new(database), connections).await
     }
 
     /// In one database with all others that are open this way: for tests that look at nothing but
@@ -34,11 +40,11 @@ impl Store {
         };
         *shared = Arc::downgrade(&database);
         drop(shared);
-        Self::on(database).await
+        Self::on(database, 2).await
     }
 
-    async fn on(database: Arc<TestDatabase>) -> Self {
-        let pool = Pool::new(database.settings(), 2);
+    async fn on(database: Arc<TestDatabase>, connections: u32) -> Self {
+        let pool = Pool::new(database.settings(), connections);
         let snapshots = SnapshotStore::start(pool).await.unwrap();
         Self {
             snapshots,

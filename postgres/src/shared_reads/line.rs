@@ -1,7 +1,8 @@
 //! Who waits, and which readers come for them: a state machine without I/O.
 //!
-//! Invariants, held by the tests below: requests leave in the order in which they came; nobody waits
-//! for whom no reader comes, unless all readers are busy; no reader comes for nobody.
+//! Invariants, held by the tests below: requests leave in the order in which they came, each once;
+//! for all who wait readers come, unless as many are at work as may be; none is called for what those
+//! that come can take.
 
 use std::collections::VecDeque;
 
@@ -87,6 +88,8 @@ impl<R> Line<R> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const POLICY: Policy = Policy {
@@ -96,6 +99,78 @@ mod tests {
 
     fn everyone(_: &u32) -> bool {
         true
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Push,
+        Take,
+        ComesAgain,
+        GiveUp,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => Just(Step::Push),
+            2 => Just(Step::Take),
+            2 => Just(Step::ComesAgain),
+            1 => Just(Step::GiveUp),
+        ];
+        prop::collection::vec(step, 0..120)
+    }
+
+    proptest! {
+        #[test]
+        fn each_leaves_once_in_its_turn_and_for_all_who_wait_readers_come(
+            readers in 1..4_usize,
+            batch in 1..4_usize,
+            steps in steps(),
+            nobody_awaits in 1..10_u32,
+        ) {
+            let mut line = Line::new(Policy { readers, batch });
+            let awaited = |request: &u32| request % nobody_awaits != 1;
+            // When each reader that comes set out.
+            let mut coming: VecDeque<u64> = VecDeque::new();
+            let (mut pushed, mut busy, mut left) = (0_u32, 0_usize, Vec::new());
+            let at_last = std::iter::repeat_n([Step::Take, Step::ComesAgain], 400).flatten();
+            for step in steps.into_iter().chain(at_last) {
+                let came = line.waiting.len() + usize::from(matches!(step, Step::Push));
+                let called = match step {
+                    Step::Push => {
+                        pushed += 1;
+                        line.push(pushed)
+                    }
+                    Step::Take if coming.pop_front().is_some() => {
+                        let taken = line.take(awaited);
+                        prop_assert!(taken.len() <= batch);
+                        busy += 1;
+                        left.extend(taken);
+                        false
+                    }
+                    Step::ComesAgain if busy > 0 => {
+                        busy -= 1;
+                        line.comes_again()
+                    }
+                    Step::GiveUp if !coming.is_empty() => {
+                        let (refused, called) = line.give_up(coming.pop_front().unwrap_or_default());
+                        left.extend(refused);
+                        called
+                    }
+                    _ => false,
+                };
+                if called {
+                    prop_assert!(came > coming.len() * batch, "called for nobody");
+                    coming.push_back(line.arrived());
+                }
+                prop_assert!(coming.len() + busy <= readers);
+                let all_at_work = coming.len() + busy == readers;
+                prop_assert!(line.waiting.len() <= coming.len() * batch || all_at_work);
+            }
+            prop_assert!(line.waiting.is_empty());
+            prop_assert!(left.is_sorted_by(|a, b| a < b));
+            let missing = (1..=pushed).filter(|it| left.binary_search(it).is_err());
+            prop_assert!(missing.into_iter().all(|it| !awaited(&it)));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Replays that wait share queries.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use annals_journal::{Journal, JournalSettings};
@@ -7,7 +8,7 @@ use annals_persistence::{
     DeleteEvents, JournalRef, Replay, ReplayError, ReplayEvents, SequenceNumber,
 };
 use annals_postgres::{Pool, PrivateServer};
-use futures::future::{BoxFuture, join_all};
+use futures::future::{BoxFuture, FutureExt, join_all};
 
 use crate::hold::Hold;
 use crate::store::{ONE_LANE, Store};
@@ -265,6 +266,31 @@ async fn replays_that_nobody_waits_for_any_more_are_not_read() {
     assert_eq!(texts(awaited.await.unwrap()).await.len(), 50);
     let read: i64 = store.statistics(read).await;
     assert!(read < 100, "{read} entries");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn draining_answers_the_replays_that_are_under_way_and_those_that_wait() {
+    let store = Store::open().await;
+    fill(&store, 100).await;
+    let gathering = Gathering::begin(&store).await;
+    let mut replays = Vec::new();
+    for entity in 1..=100 {
+        replays.push(ask(&store.journal, all(format!("entity-{entity}"))).await);
+    }
+    let Gathering { hold, busy, .. } = gathering;
+    let mut drained = pin!(store.journal.drain());
+    // That it does not end cannot be awaited, only be given time to go wrong.
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut drained).await;
+    assert!(early.is_err(), "drained while replays were under way");
+    hold.release().await;
+    drained.await;
+    for replay in busy.into_iter().chain(replays) {
+        let answer = tokio::task::unconstrained(replay).now_or_never();
+        assert!(
+            answer.is_some_and(|it| it.is_ok()),
+            "drained without an answer"
+        );
+    }
 }
 
 /// Those that are slow hold up nobody, were there more of them than connections.

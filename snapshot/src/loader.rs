@@ -80,14 +80,22 @@ impl SharedRead for NewestSnapshots {
         connection: Reader<'static>,
         requests: Vec<Load>,
     ) -> Result<(), Unread<Load>> {
-        let mut waiting: Vec<Option<Load>> = requests.into_iter().map(Some).collect();
-        let answered = answer_those_that_have_one(&connection, &mut waiting).await;
-        let requests = waiting.into_iter().flatten();
-        if let Err(reason) = answered {
-            let requests = requests.collect();
+        let mut batch = Batch {
+            unanswered: requests.into_iter().map(Some).collect(),
+            last: None,
+        };
+        let read = batch.read(&connection).await;
+        // Before an answer makes its entity read on: it needs no further connection then.
+        drop(connection);
+        if let Some((load, snapshot)) = batch.last {
+            load.answer(snapshot.map(Some));
+        }
+        let unanswered = batch.unanswered.into_iter().flatten();
+        if let Err(reason) = read {
+            let requests = unanswered.collect();
             return Err(Unread { requests, reason });
         }
-        for load in requests {
+        for load in unanswered {
             load.answer(Ok(None));
         }
         Ok(())
@@ -98,36 +106,46 @@ impl SharedRead for NewestSnapshots {
     }
 }
 
-/// Answers each with its row as soon as that is there: states can be large, and few of them are
-/// held at a time. Nobody's slowness holds up the rows, a reply port takes what it is given.
-async fn answer_those_that_have_one(
-    connection: &Reader<'_>,
-    waiting: &mut [Option<Load>],
-) -> Result<(), tokio_postgres::Error> {
-    let (mut ids, mut first, mut last) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut since, mut until) = (Vec::new(), Vec::new());
-    for load in waiting.iter().flatten() {
-        ids.push(load.persistence_id.as_str().to_owned());
-        first.push(load.criteria.min_sequence_number.get());
-        last.push(load.criteria.max_sequence_number.get());
-        since.push(load.criteria.min_timestamp.as_millis());
-        until.push(load.criteria.max_timestamp.as_millis());
-    }
-    let newest = connection.prepared(NEWEST).await?;
-    let wanted: [&(dyn ToSql + Sync); 5] = [&ids, &first, &last, &since, &until];
-    let mut rows = pin!(connection.query_raw(&newest, wanted).await?);
-    while let Some(row) = rows.try_next().await? {
-        let place: i64 = row.try_get(0)?;
-        let load = usize::try_from(place - 1)
-            .ok()
-            .and_then(|place| waiting.get_mut(place))
-            .and_then(Option::take);
-        if let Some(load) = load {
-            let snapshot = snapshot_of_row(&load.persistence_id, &row);
-            load.answer(snapshot.map(Some));
+/// Loads on their way, by their place in the query.
+struct Batch {
+    unanswered: Vec<Option<Load>>,
+    /// What came last, to be answered when the connection is free.
+    last: Option<(Load, Result<SelectedSnapshot, SharedError>)>,
+}
+
+impl Batch {
+    /// Answers each with its row when the next one is there: states can be large, and few of them
+    /// are held at a time. No slow entity holds up the rows, a reply port takes what it is given.
+    async fn read(&mut self, connection: &Reader<'_>) -> Result<(), tokio_postgres::Error> {
+        let (mut ids, mut first, mut last) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut since, mut until) = (Vec::new(), Vec::new());
+        for load in self.unanswered.iter().flatten() {
+            ids.push(load.persistence_id.as_str().to_owned());
+            first.push(load.criteria.min_sequence_number.get());
+            last.push(load.criteria.max_sequence_number.get());
+            since.push(load.criteria.min_timestamp.as_millis());
+            until.push(load.criteria.max_timestamp.as_millis());
         }
+        let newest = connection.prepared(NEWEST).await?;
+        let wanted: [&(dyn ToSql + Sync); 5] = [&ids, &first, &last, &since, &until];
+        let mut rows = pin!(connection.query_raw(&newest, wanted).await?);
+        while let Some(row) = rows.try_next().await? {
+            let Some(load) = self.load_at(row.try_get(0)?) else {
+                continue;
+            };
+            let snapshot = snapshot_of_row(&load.persistence_id, &row);
+            if let Some((load, snapshot)) = self.last.replace((load, snapshot)) {
+                load.answer(snapshot.map(Some));
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Counted from 1.
+    fn load_at(&mut self, place: i64) -> Option<Load> {
+        let place = usize::try_from(place - 1).ok()?;
+        self.unanswered.get_mut(place)?.take()
+    }
 }
 
 impl Load {

@@ -1,12 +1,22 @@
 //! What a store of durable states does: keeps the newest state of each persistence id, and nothing
 //! of how it came about. For entities whose history nobody asks for.
 
+mod behaviour;
+mod context;
+mod effect;
 mod error;
+mod incarnation;
 mod revision;
+mod signal;
 mod state;
 
+pub use behaviour::DurableState;
+pub use context::StateContext;
+pub use effect::StateEffect;
 pub use error::{StateReadError, StateRejection, StateWriteError};
+pub(crate) use incarnation::StateIncarnation;
 pub use revision::{InvalidRevision, Revision};
+pub use signal::StateSignal;
 pub use state::{DeleteState, DurableStateChange, StoredState, UpsertState};
 
 use std::sync::Arc;

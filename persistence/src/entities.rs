@@ -13,14 +13,16 @@ use tokio::sync::oneshot;
 
 pub use error::EntityError;
 use population::{Live, Population, Slot};
-pub(crate) use presence::{Presence, Vitals};
+pub(crate) use presence::{Failure, Presence, Vitals};
 pub use settings::EntitySettings;
 
+use crate::durable_state::StateIncarnation;
 use crate::entity::{Birth, EntityActor};
 use crate::incarnation::find;
+use crate::life::Life;
 use crate::{
-    EntityRef, EventSourced, JournalRef, PersistenceId, Recovery, SequenceNumber, SnapshotRef,
-    Stores,
+    DurableState, DurableStateRef, EntityRef, EventSourced, Incarnation, JournalRef, PersistenceId,
+    Recovery, SequenceNumber, SnapshotRef, Stores,
 };
 
 /// The live entities of one process over one journal: one actor a persistence id, started when it
@@ -65,7 +67,23 @@ impl Entities {
         &self,
         entity_id: &str,
     ) -> Result<EntityRef<E::Command>, EntityError> {
-        self.get_by_name::<E>(PersistenceId::of(E::ENTITY, entity_id)?)
+        self.get_by_name::<Incarnation<E>>(PersistenceId::of(E::ENTITY, entity_id)?)
+            .await
+    }
+
+    /// The same for an entity whose state is stored as a whole, in the store that
+    /// [`EntitySettings::durable_state`] names.
+    ///
+    /// # Errors
+    /// As [`Self::get`]; and there is no such store.
+    ///
+    /// # Cancel safety
+    /// As [`Self::get`].
+    pub async fn get_state<S: DurableState>(
+        &self,
+        entity_id: &str,
+    ) -> Result<EntityRef<S::Command>, EntityError> {
+        self.get_by_name::<StateIncarnation<S>>(PersistenceId::of(S::ENTITY, entity_id)?)
             .await
     }
 
@@ -131,16 +149,24 @@ impl Entities {
         self.population.len() == 0
     }
 
-    async fn get_by_name<E: EventSourced>(
+    pub(crate) const fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    pub(crate) fn durable_state(&self) -> Option<&DurableStateRef> {
+        self.population.settings().durable_state.as_ref()
+    }
+
+    async fn get_by_name<L: Life>(
         &self,
         persistence_id: PersistenceId,
-    ) -> Result<EntityRef<E::Command>, EntityError> {
+    ) -> Result<EntityRef<L::Command>, EntityError> {
         loop {
             if self.population.is_closed() {
                 return Err(EntityError::Draining { persistence_id });
             }
             let slot = self.population.slot(&persistence_id);
-            let started = slot.get_or_try_init(|| self.start::<E>(&persistence_id, &slot));
+            let started = slot.get_or_try_init(|| self.start::<L>(&persistence_id, &slot));
             let live = match started.await {
                 Ok(live) => live,
                 Err(error) => {
@@ -149,7 +175,7 @@ impl Entities {
                 }
             };
             if live.cell.get_status() <= ActorStatus::Running {
-                if live.cell.is_message_type_of::<E::Command>() != Some(true) {
+                if live.cell.is_message_type_of::<L::Command>() != Some(true) {
                     return Err(EntityError::OtherType { persistence_id });
                 }
                 self.population.touch(live);
@@ -160,7 +186,7 @@ impl Entities {
                     Arc::clone(&live.vitals),
                     Home {
                         entities: self.clone(),
-                        get: get_again::<E>,
+                        get: get_again::<L>,
                     },
                 ));
             }
@@ -170,18 +196,21 @@ impl Entities {
         }
     }
 
-    async fn start<E: EventSourced>(
+    async fn start<L: Life>(
         &self,
         persistence_id: &PersistenceId,
         slot: &Slot,
     ) -> Result<Arc<Live>, EntityError> {
+        let stores = L::stores(self).ok_or_else(|| EntityError::NoDurableState {
+            persistence_id: persistence_id.clone(),
+        })?;
         let is_comeback = self.population.wait_for_comeback(persistence_id).await?;
         let _permit = self.population.permit(persistence_id).await?;
         let (tell, mut told) = oneshot::channel();
         let vitals = self.population.expect();
         let birth = Birth {
             persistence_id: persistence_id.clone(),
-            stores: self.stores.clone(),
+            stores,
             presence: Presence::new(
                 &self.population,
                 slot,
@@ -191,7 +220,7 @@ impl Entities {
             ),
             recovered: tell,
         };
-        match Actor::spawn(None, EntityActor::<E>::new(), birth).await {
+        match Actor::spawn(None, EntityActor::<L>::new(), birth).await {
             Ok((actor, _)) => {
                 let live = Arc::new(Live {
                     cell: actor.get_cell(),
@@ -215,11 +244,11 @@ impl Entities {
     }
 }
 
-fn get_again<E: EventSourced>(
+fn get_again<L: Life>(
     entities: Entities,
     persistence_id: PersistenceId,
-) -> BoxFuture<'static, Result<EntityRef<E::Command>, EntityError>> {
-    Box::pin(async move { entities.get_by_name::<E>(persistence_id).await })
+) -> BoxFuture<'static, Result<EntityRef<L::Command>, EntityError>> {
+    Box::pin(async move { entities.get_by_name::<L>(persistence_id).await })
 }
 
 /// Monomorphic in the entity type, so that a reference needs to know only its commands.

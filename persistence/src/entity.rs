@@ -6,111 +6,93 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use crate::entities::Presence;
-use crate::{
-    EntityContext, EventSourced, Incarnation, PersistenceId, Recovered, SequenceNumber, Signal,
-    Stores,
-};
+use crate::life::Life;
+use crate::{PersistenceId, Recovered};
 
-pub(crate) struct EntityActor<E>(PhantomData<fn() -> E>);
+pub(crate) struct EntityActor<L>(PhantomData<fn() -> L>);
 
-impl<E> EntityActor<E> {
+impl<L> EntityActor<L> {
     pub(crate) const fn new() -> Self {
         Self(PhantomData)
     }
 }
 
-pub(crate) struct Birth {
+pub(crate) struct Birth<S> {
     pub(crate) persistence_id: PersistenceId,
-    pub(crate) stores: Stores,
+    pub(crate) stores: S,
     pub(crate) presence: Presence,
     pub(crate) recovered: oneshot::Sender<Recovered>,
 }
 
-pub(crate) struct Entity<E: EventSourced> {
-    incarnation: Incarnation<E>,
+pub(crate) struct Entity<L> {
+    life: L,
     recovered: Recovered,
     presence: Presence,
 }
 
-impl<E: EventSourced> Actor for EntityActor<E> {
-    type Msg = E::Command;
-    type State = Entity<E>;
-    type Arguments = Birth;
+impl<L: Life> Actor for EntityActor<L> {
+    type Msg = L::Command;
+    type State = Entity<L>;
+    type Arguments = Birth<L::Stores>;
 
     async fn pre_start(
         &self,
-        myself: ActorRef<E::Command>,
-        birth: Birth,
-    ) -> Result<Entity<E>, ActorProcessingErr> {
-        let id = birth.persistence_id;
-        let recovery =
-            Incarnation::recover(id.clone(), myself.clone(), birth.stores, E::recovery());
-        match recovery.await {
-            Ok((incarnation, recovered)) => {
-                // The spawner may have given up waiting; the entity lives all the same.
-                let _ = birth.recovered.send(recovered);
-                Ok(Entity {
-                    incarnation,
-                    recovered,
-                    presence: birth.presence,
-                })
-            }
-            Err(error) => {
-                let context = EntityContext {
-                    persistence_id: id,
-                    sequence_number: SequenceNumber::ZERO,
-                    myself,
-                };
-                E::initial(&context.persistence_id)
-                    .on_signal(Signal::RecoveryFailed(error.clone()), &context);
-                Err(error.into())
-            }
-        }
+        myself: ActorRef<L::Command>,
+        birth: Birth<L::Stores>,
+    ) -> Result<Entity<L>, ActorProcessingErr> {
+        let (life, recovered) = L::recover(birth.persistence_id, myself, birth.stores).await?;
+        // The spawner may have given up waiting; the entity lives all the same.
+        let _ = birth.recovered.send(recovered);
+        Ok(Entity {
+            life,
+            recovered,
+            presence: birth.presence,
+        })
     }
 
     async fn post_start(
         &self,
-        _: ActorRef<E::Command>,
-        entity: &mut Entity<E>,
+        _: ActorRef<L::Command>,
+        entity: &mut Entity<L>,
     ) -> Result<(), ActorProcessingErr> {
-        entity.incarnation.begin(entity.recovered);
+        entity.life.begin(entity.recovered);
         Ok(())
     }
 
     async fn handle(
         &self,
-        _: ActorRef<E::Command>,
-        command: E::Command,
-        entity: &mut Entity<E>,
+        _: ActorRef<L::Command>,
+        command: L::Command,
+        entity: &mut Entity<L>,
     ) -> Result<(), ActorProcessingErr> {
-        let before = entity.incarnation.context().sequence_number();
-        let result = Box::pin(entity.incarnation.run(command)).await;
+        let before = entity.life.written();
+        let result = Box::pin(entity.life.run(command)).await;
         if let Err(error) = result {
-            entity.presence.fail(error.clone());
-            return Err(error.into());
+            entity.presence.fail(error.clone().into());
+            return Err(Box::new(error));
         }
-        let now = entity.incarnation.context().sequence_number();
-        let stashed = entity.incarnation.stashed() > 0;
+        let now = entity.life.written();
+        let stashed = entity.life.stashed() > 0;
         entity.presence.note(now > before, stashed);
         Ok(())
     }
 
     async fn handle_supervisor_evt(
         &self,
-        _: ActorRef<E::Command>,
+        _: ActorRef<L::Command>,
         event: SupervisionEvent,
-        entity: &mut Entity<E>,
+        entity: &mut Entity<L>,
     ) -> Result<(), ActorProcessingErr> {
-        entity.incarnation.supervise(event);
+        entity.life.supervise(event);
         Ok(())
     }
 
     async fn post_stop(
         &self,
-        _: ActorRef<E::Command>,
-        entity: &mut Entity<E>,
+        _: ActorRef<L::Command>,
+        entity: &mut Entity<L>,
     ) -> Result<(), ActorProcessingErr> {
-        entity.incarnation.end();
+        entity.life.end();
         Ok(())
     }
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use ractor::{ActorRef, Message, MessagingErr, RpcReplyPort};
 use thiserror::Error;
 
-use crate::entities::{Home, Vitals};
-use crate::{EntityError, PersistenceId, SequenceNumber, StashFull, WriteError};
+use crate::entities::{Failure, Home, Vitals};
+use crate::{EntityError, PersistenceId, SequenceNumber, StashFull, StateWriteError, WriteError};
 
 /// Where a command's answer goes: a port of `ractor`, so that `call!` and its kin work. The caller
-/// gets what the entity answers, or why its events could not be stored.
+/// gets what the entity answers, or why its events or its state could not be stored.
 pub type Reply<T> = RpcReplyPort<Result<T, CommandError>>;
 
-/// Why the events of a command are not stored, or may not be.
+/// Why the change that a command made is not stored, or may not be.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -27,6 +27,14 @@ pub enum CommandError {
         "the events of the command were not confirmed and the entity stopped; get it again to see what is stored"
     )]
     Failed(#[source] WriteError),
+    /// The same as [`Self::Rejected`], for an entity whose state is stored as a whole.
+    #[error("the state behind the command was rejected; the entity goes on as it was")]
+    StateRejected(#[source] StateWriteError),
+    /// The same as [`Self::Failed`], for an entity whose state is stored as a whole.
+    #[error(
+        "the state behind the command was not confirmed and the entity stopped; get it again to see what is stored"
+    )]
+    StateFailed(#[source] StateWriteError),
     /// The entity could not take the command now and had no room to keep it for later.
     #[error(transparent)]
     StashFull(#[from] StashFull),
@@ -36,7 +44,7 @@ pub enum CommandError {
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum AskError {
-    /// The events of the command are not stored, or may not be.
+    /// The change that the command made is not stored, or may not be.
     #[error(transparent)]
     Command(#[from] CommandError),
     /// There was no entity to send the command to: it could not recover, or the process is shutting
@@ -53,6 +61,17 @@ pub enum AskError {
         persistence_id: PersistenceId,
         /// What happened to the other command's events.
         source: WriteError,
+    },
+    /// The same as [`Self::Failed`], for an entity whose state is stored as a whole.
+    #[error(
+        "the entity {persistence_id} stopped before it came to the command, because the state behind another was not confirmed; \
+         repeat the command"
+    )]
+    StateFailed {
+        /// Which entity.
+        persistence_id: PersistenceId,
+        /// What happened to the state behind the other command.
+        source: StateWriteError,
     },
     /// The entity took the command and gave no reply: it does not handle it, stopped with the command
     /// in its stash, or panicked.
@@ -79,7 +98,7 @@ pub struct EntityRef<C: Message> {
     home: Home<C>,
 }
 
-/// What an entity read when it started.
+/// What an entity read when it started: nothing but zeros for one whose state is stored as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// The last event in the snapshot it began with; zero without a snapshot.
@@ -108,7 +127,7 @@ impl<C: Message> EntityRef<C> {
     /// Sends a command and waits for its answer.
     ///
     /// # Errors
-    /// The events could not be stored, the entity ended or does not handle the command, or there is
+    /// The events or the state could not be stored, the entity ended or does not handle the command, or there is
     /// no entity to be had.
     ///
     /// # Cancel safety
@@ -136,7 +155,7 @@ impl<C: Message> EntityRef<C> {
         self.deliver(command).await.map(|_| ())
     }
 
-    /// Its name in the journal.
+    /// Its name in the stores.
     pub const fn persistence_id(&self) -> &PersistenceId {
         &self.persistence_id
     }
@@ -164,7 +183,11 @@ impl<C: Message> EntityRef<C> {
     fn no_answer(&self, vitals: Option<&Vitals>) -> AskError {
         let persistence_id = self.persistence_id.clone();
         match vitals.unwrap_or(&self.vitals).failure() {
-            Some(source) => AskError::Failed {
+            Some(Failure::Events(source)) => AskError::Failed {
+                persistence_id,
+                source: source.clone(),
+            },
+            Some(Failure::State(source)) => AskError::StateFailed {
                 persistence_id,
                 source: source.clone(),
             },

@@ -1,6 +1,7 @@
 //! One life of an entity, from its recovery to its end, whoever drives it.
 
 mod housekeeping;
+mod life;
 mod recovering;
 
 pub(crate) use recovering::find;
@@ -255,7 +256,7 @@ impl<E: EventSourced> fmt::Debug for Incarnation<E> {
 }
 
 /// Stops the actor once the commands in its mailbox are dealt with; unlike `stop`, which drops them.
-fn refuse_commands<C: ractor::Message>(actor: &ActorRef<C>) {
+pub(crate) fn refuse_commands<C: ractor::Message>(actor: &ActorRef<C>) {
     // An actor whose mailbox is closed already is what was asked for.
     let _ = actor.drain();
 }

@@ -19,6 +19,7 @@ mod event_seq;
 mod event_sourced;
 mod incarnation;
 mod journal;
+mod life;
 mod metadata;
 mod offset;
 mod payload;
@@ -49,6 +50,7 @@ pub use durable_state::{
     DurableStateStream, InvalidRevision, Revision, StateReadError, StateRejection, StateWriteError,
     StoredState, UpsertState,
 };
+pub use durable_state::{DurableState, StateContext, StateEffect, StateSignal};
 pub use effect::Effect;
 pub use entities::{Entities, EntityError, EntitySettings};
 pub use entity_ref::{AskError, CommandError, EntityRef, Recovered, Reply};

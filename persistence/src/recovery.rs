@@ -10,7 +10,7 @@ pub(crate) use contiguity::{Bounds, Contiguity};
 
 use crate::{
     CodecError, InvalidPersistenceId, PersistenceId, ReplayError, ReplayFilter, ReplayFilterError,
-    SequenceNumber, SnapshotCriteria, SnapshotError,
+    Revision, SequenceNumber, SnapshotCriteria, SnapshotError, StateReadError,
 };
 
 /// How an entity finds its state again: from the newest snapshot and every event behind it, unless
@@ -199,4 +199,30 @@ pub enum RecoveryError {
     /// The snapshot store could not be read.
     #[error("the snapshot could not be loaded")]
     Snapshot(#[from] SnapshotError),
+    /// A state is stored as a whole and cannot be understood.
+    #[error(
+        "revision {revision} of the state of {persistence_id} cannot be decoded; see the cause"
+    )]
+    DecodeState {
+        /// Whose state.
+        persistence_id: PersistenceId,
+        /// Which one.
+        revision: Revision,
+        /// What the codec says.
+        source: CodecError,
+    },
+    /// The durable state store did not answer in time.
+    #[error(
+        "the state of {persistence_id} did not come within {waited:?}; \
+         see what the store is busy with, or give it longer (`DurableState::recovery_timeout`)"
+    )]
+    StateTimedOut {
+        /// Whose recovery.
+        persistence_id: PersistenceId,
+        /// How long nothing came.
+        waited: Duration,
+    },
+    /// The durable state store could not be read.
+    #[error("the stored state could not be read")]
+    State(#[from] StateReadError),
 }

@@ -14,7 +14,7 @@ pub(crate) struct Stash<C> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "the entity has {capacity} commands stashed and takes no more; \
-     try again later, or raise `EventSourced::STASH_CAPACITY`"
+     try again later, or raise its `STASH_CAPACITY`"
 )]
 pub struct StashFull {
     /// How many it may hold.

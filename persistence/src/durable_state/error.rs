@@ -3,7 +3,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::Revision;
-use crate::{CodecError, Offset, Outcome, PersistenceId, SharedError};
+use crate::{CodecError, InvalidTag, Offset, Outcome, PersistenceId, SharedError};
 
 /// Why a state was not stored or deleted, or may not have been.
 #[derive(Debug, Clone, Error)]
@@ -80,6 +80,12 @@ impl StateWriteError {
             _ => Outcome::NotStored,
         }
     }
+
+    /// Whether nothing is stored and the stored state is as its author knows it, so that another
+    /// write may take the same revision.
+    pub const fn is_rejection(&self) -> bool {
+        matches!(self, Self::Rejected { .. })
+    }
 }
 
 /// What is wrong with a rejected state.
@@ -89,6 +95,9 @@ pub enum StateRejection {
     /// The revision is none.
     #[error("revisions count from 1")]
     Revision,
+    /// The last revision is taken.
+    #[error("no revision is left behind {}", Revision::MAX)]
+    Revisions,
     /// The payload is what stands in a row for a deletion.
     #[error(
         "no bytes of the serializer 0 are the mark of a deletion; choose another serializer id"
@@ -97,6 +106,9 @@ pub enum StateRejection {
     /// The state could not be written by its codec.
     #[error("the state cannot be encoded")]
     Codec(#[from] CodecError),
+    /// Its tag is none.
+    #[error(transparent)]
+    Tag(#[from] InvalidTag),
     /// The store refused the row: a constraint, a trigger, a limit.
     #[error("the store refused it")]
     Refused(#[source] SharedError),

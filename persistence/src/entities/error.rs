@@ -28,6 +28,14 @@ pub enum EntityError {
         /// Which entity.
         persistence_id: PersistenceId,
     },
+    /// Its state is stored as a whole, and these entities have no store for such.
+    #[error(
+        "{persistence_id} has nowhere to keep its state; give the entities a durable state store (`EntitySettings::durable_state`)"
+    )]
+    NoDurableState {
+        /// Which entity.
+        persistence_id: PersistenceId,
+    },
     /// The process is shutting down.
     #[error("{persistence_id} was not started, because the entities are being drained")]
     Draining {

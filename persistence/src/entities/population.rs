@@ -82,6 +82,10 @@ impl Population {
         }
     }
 
+    pub(super) const fn settings(&self) -> &EntitySettings {
+        &self.settings
+    }
+
     pub(super) fn len(&self) -> usize {
         self.live.len()
     }

@@ -4,7 +4,14 @@ use std::sync::{Arc, OnceLock, Weak};
 use tokio::sync::OnceCell;
 
 use super::population::{Clock, Live, Population, Slot};
-use crate::{PersistenceId, WriteError};
+use crate::{PersistenceId, StateWriteError, WriteError};
+
+/// The write because of which an entity stopped.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Events(WriteError),
+    State(StateWriteError),
+}
 
 /// What is seen of a live entity from outside.
 #[derive(Debug)]
@@ -14,7 +21,8 @@ pub(crate) struct Vitals {
     stashes: AtomicBool,
     told_to_go: AtomicBool,
     gone: AtomicBool,
-    failure: OnceLock<WriteError>,
+    /// Most entities never have one, so that it takes little room in those.
+    failure: OnceLock<Box<Failure>>,
 }
 
 impl Vitals {
@@ -29,8 +37,8 @@ impl Vitals {
     }
 
     /// Why it stopped, if a write was the reason.
-    pub(crate) fn failure(&self) -> Option<&WriteError> {
-        self.failure.get()
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.get().map(|failure| &**failure)
     }
 
     pub(super) fn use_at(&self, now: u64) {
@@ -56,6 +64,18 @@ impl Vitals {
     /// Says whether it was the first to tell.
     pub(super) fn tell_to_go(&self) -> bool {
         !self.told_to_go.swap(true, Ordering::AcqRel)
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        Self::Events(error)
+    }
+}
+
+impl From<StateWriteError> for Failure {
+    fn from(error: StateWriteError) -> Self {
+        Self::State(error)
     }
 }
 
@@ -105,9 +125,9 @@ impl Presence {
     }
 
     /// Notes why the entity stops.
-    pub(crate) fn fail(&self, error: WriteError) {
+    pub(crate) fn fail(&self, failure: Failure) {
         // The first reason is the one.
-        let _ = self.vitals.failure.set(error);
+        let _ = self.vitals.failure.set(Box::new(failure));
     }
 }
 

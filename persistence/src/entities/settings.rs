@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Backoff, ReaderPositions};
+use crate::{Backoff, DurableStateRef, ReaderPositions};
 
 /// How many entities live, and for how long.
 ///
@@ -30,6 +30,12 @@ pub struct EntitySettings {
     ///
     /// [`Retention::delete_events_that_no_reader_needs`]: crate::Retention::delete_events_that_no_reader_needs
     pub readers: Option<ReaderPositions>,
+    /// Where the states of entities are that are stored as a whole ([`Entities::get_state`]). `None`,
+    /// the default: there are no such entities. `Annals` puts the store of its database here unless
+    /// there is another.
+    ///
+    /// [`Entities::get_state`]: crate::Entities::get_state
+    pub durable_state: Option<DurableStateRef>,
 }
 
 impl Default for EntitySettings {
@@ -40,6 +46,7 @@ impl Default for EntitySettings {
             concurrent_recoveries: 50,
             restart: Backoff::default(),
             readers: None,
+            durable_state: None,
         }
     }
 }

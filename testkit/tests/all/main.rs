@@ -6,3 +6,4 @@ mod durable_state;
 mod entities;
 mod kit;
 mod memory;
+mod state_entities;

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use annals_journal::Journal;
 use annals_persistence::{
-    CircuitBreaker, DurableStateRef, Entities, EntityError, EntityRef, EventSourced, JournalRef,
-    QueryRef, SnapshotRef,
+    CircuitBreaker, DurableState, DurableStateRef, Entities, EntityError, EntityRef,
+    EntitySettings, EventSourced, JournalRef, QueryRef, SnapshotRef,
 };
 use annals_postgres::{Pool, PrivateServer, Settings, migrate};
 use annals_query::Queries;
@@ -82,10 +82,17 @@ impl Annals {
             Some(settings) => CircuitBreaker::around(journal.journal().clone(), settings).await,
             None => journal.journal().clone(),
         };
+        let entities = EntitySettings {
+            durable_state: options
+                .entities
+                .durable_state
+                .or_else(|| Some(durable_state.clone())),
+            ..options.entities
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
-                entities: Entities::with(journal.clone(), snapshots.clone(), options.entities),
+                entities: Entities::with(journal.clone(), snapshots.clone(), entities),
                 journal,
                 snapshots,
                 query,
@@ -113,6 +120,21 @@ impl Annals {
         id: &str,
     ) -> Result<EntityRef<E::Command>, EntityError> {
         self.inner.entities.get::<E>(id).await
+    }
+
+    /// The entity of type `S` with this id, whose state is stored as a whole: the live one, or a new
+    /// one that finds its stored state first.
+    ///
+    /// # Errors
+    /// As [`Self::entity`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::entity`].
+    pub async fn state_entity<S: DurableState>(
+        &self,
+        id: &str,
+    ) -> Result<EntityRef<S::Command>, EntityError> {
+        self.inner.entities.get_state::<S>(id).await
     }
 
     /// All live entities.

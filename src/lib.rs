@@ -24,6 +24,7 @@ pub use annals_persistence::{
     DurableStateStream, InvalidRevision, Revision, StateReadError, StateRejection, StateWriteError,
     StoredState, UpsertState,
 };
+pub use annals_persistence::{DurableState, StateContext, StateEffect, StateSignal};
 pub use annals_postgres::{
     ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,
     Settings, connect,

@@ -64,7 +64,7 @@ pub struct SharedReads<S: SharedRead> {
     ended: mpsc::Receiver<Infallible>,
 }
 
-/// The most requests of one query. Beyond it a query costs as much more as it serves.
+/// The most requests of one query: what fails together, and what the last of them waits for.
 const BATCH: usize = 64;
 
 /// More would take connections from others and make the batches smaller.

@@ -20,11 +20,10 @@ pub use annals_persistence::{
 };
 // States without events.
 pub use annals_persistence::{
-    ChangesOf, DeleteState, DurableStateChange, DurableStateMessage, DurableStateRef,
-    DurableStateStream, InvalidRevision, Revision, StateReadError, StateRejection, StateWriteError,
-    StoredState, UpsertState,
+    ChangesOf, DeleteState, DurableState, DurableStateChange, DurableStateMessage, DurableStateRef,
+    DurableStateStream, InvalidRevision, Revision, StateContext, StateEffect, StateReadError,
+    StateRejection, StateSignal, StateWriteError, StoredState, UpsertState,
 };
-pub use annals_persistence::{DurableState, StateContext, StateEffect, StateSignal};
 pub use annals_postgres::{
     ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,
     Settings, connect,

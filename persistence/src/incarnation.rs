@@ -8,7 +8,7 @@ pub(crate) use recovering::find;
 
 use std::fmt;
 
-use ractor::{ActorRef, SupervisionEvent};
+use ractor::{ActorId, ActorRef, SupervisionEvent};
 
 use crate::effect::Callback;
 use crate::stash::Stash;
@@ -51,7 +51,7 @@ pub struct Incarnation<E: EventSourced> {
     standing: Standing,
     stores: Stores,
     stash: Stash<E::Command>,
-    saves_under_way: u32,
+    saves_under_way: Vec<ActorId>,
 }
 
 /// What the state is worth.
@@ -298,7 +298,7 @@ impl<E: EventSourced> Incarnation<E> {
             standing,
             stores,
             stash: Stash::new(E::STASH_CAPACITY),
-            saves_under_way: 0,
+            saves_under_way: Vec::new(),
         }
     }
 }

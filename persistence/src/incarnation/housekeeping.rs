@@ -14,11 +14,11 @@ use crate::{
 
 /// A store that is slower than the entity must not make it hoard states. A snapshot that is left out
 /// is made up for by the next one.
-const SAVES_UNDER_WAY: u32 = 4;
+const SAVES_UNDER_WAY: usize = 4;
 
 impl<E: EventSourced> Incarnation<E> {
     pub(super) fn take_snapshot(&mut self) {
-        if self.standing != Standing::Whole || self.saves_under_way >= SAVES_UNDER_WAY {
+        if self.standing != Standing::Whole || self.saves_under_way.len() >= SAVES_UNDER_WAY {
             return;
         }
         let sequence_number = self.context.sequence_number;
@@ -60,22 +60,23 @@ impl<E: EventSourced> Incarnation<E> {
         };
         // The child has no name that could be taken, so that it always begins.
         let myself = self.context.myself.get_cell();
-        if ActorRuntime::spawn_linked_instant(None, Housekeeper, work, myself).is_ok() {
-            self.saves_under_way += 1;
+        if let Ok((child, _)) = ActorRuntime::spawn_linked_instant(None, Housekeeper, work, myself)
+        {
+            self.saves_under_way.push(child.get_id());
         }
     }
 
     pub(super) fn reports_of(&mut self, event: SupervisionEvent) -> Vec<Signal> {
-        match event {
-            SupervisionEvent::ActorTerminated(_, state, _) => {
-                let Some(Ok(work)) = state.map(|mut state| state.take::<Work>()) else {
-                    return Vec::new();
-                };
-                self.saves_under_way = self.saves_under_way.saturating_sub(1);
-                work.reports
-            }
-            _ => Vec::new(),
-        }
+        let (child, state) = match event {
+            SupervisionEvent::ActorTerminated(child, state, _) => (child, state),
+            SupervisionEvent::ActorFailed(child, _) => (child, None),
+            _ => return Vec::new(),
+        };
+        // The application may have children of its own under the entity's actor.
+        self.saves_under_way.retain(|save| *save != child.get_id());
+        state
+            .and_then(|mut state| state.take::<Work>().ok())
+            .map_or_else(Vec::new, |work| work.reports)
     }
 }
 

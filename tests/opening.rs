@@ -1,4 +1,7 @@
-use annals::{Annals, ConnectError, MigrateError, OpenError};
+use annals::{
+    Annals, BreakerSettings, BreakerState, ConnectError, EntitySettings, MigrateError, OpenError,
+    Options,
+};
 use annals_postgres::TestDatabase;
 
 use crate::account::{Account, Command, deposit};
@@ -55,5 +58,50 @@ async fn a_kept_private_server_remembers() {
     let annals = Annals::embedded_in(&data).await.unwrap();
     let account = annals.entity::<Account>("42").await.unwrap();
     assert_eq!(account.ask(Command::Balance).await.unwrap(), 3);
+    annals.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_reach_the_journal_and_the_entities() {
+    let database = TestDatabase::create().await.unwrap();
+    let annals = Options::new(database.settings())
+        .readers(2)
+        .entities(EntitySettings {
+            most_live: Some(1),
+            ..EntitySettings::default()
+        })
+        .circuit_breaker(BreakerSettings::default())
+        .open()
+        .await
+        .unwrap();
+    let breaker = annals.journal().circuit_breaker().expect("a breaker");
+    assert_eq!(breaker.state(), BreakerState::Closed);
+
+    let one = annals.entity::<Account>("1").await.unwrap();
+    assert_eq!(one.ask(deposit(3)).await.unwrap(), 3);
+    let two = annals.entity::<Account>("2").await.unwrap();
+    // Waiting fails only for an actor that is gone already.
+    let _ = one.get_cell().wait(None).await;
+    assert_eq!(annals.entities().len(), 1);
+    assert_eq!(two.ask(Command::Balance).await.unwrap(), 0);
+    assert_eq!(one.ask(Command::Balance).await.unwrap(), 3, "it came back");
+    annals.shutdown().await;
+}
+
+/// For a role that may not create tables: somebody else runs the migrations.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_migrations_the_tables_are_taken_as_they_are() {
+    let database = TestDatabase::create().await.unwrap();
+    let connection = database.connect().await.unwrap();
+    connection
+        .batch_execute("update annals_schema set version = version + 100 where version = 3")
+        .await
+        .unwrap();
+    let newer = Annals::connect(&database.url()).await;
+    assert!(matches!(newer, Err(OpenError::Migrate(_))), "{newer:?}");
+    let options = Options::new(database.settings()).without_migrations();
+    let annals = options.open().await.unwrap();
+    let account = annals.entity::<Account>("42").await.unwrap();
+    assert_eq!(account.ask(deposit(3)).await.unwrap(), 3);
     annals.shutdown().await;
 }

@@ -16,7 +16,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::entities::{Count, Counter};
 use crate::load::{open, print_case};
-use crate::sample::median;
+use crate::sample::print_rate;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
         bare.push(on_one_thread(move || bare_commands(plan.commands)).await?);
         entity.push(on_one_thread(move || entity_commands(plan.commands)).await?);
         println!(
-            "round {round}  a command: bare actor {:.2} us, entity {:.2} us of processor time",
+            "round {round}  a command: bare actor {:.0} ns, entity {:.0} ns of processor time",
             bare[round - 1],
             entity[round - 1]
         );
@@ -59,22 +59,13 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
         drop(live);
         annals.shutdown().await;
     }
-    println!(
-        "\nentity layer: {:.2} us of processor time a command beyond a bare actor's",
-        median(entity.clone()) - median(bare.clone())
-    );
-    println!(
-        "an idle entity: {:.0} bytes, the first round counts",
-        bytes[0]
-    );
-    println!("case\tours\tyardstick\tratio\tspread");
-    print_case("command-us", &entity, &bare);
-    print_case("spawn-in-memory", &spawned, &vec![50_000.0; spawned.len()]);
-    print_case(
-        "spawn-on-postgresql",
-        &on_postgres,
-        &vec![10_000.0; on_postgres.len()],
-    );
+    println!("\ncase\tours\tyardstick\tratio\tspread");
+    print_case("command-ns-beside-bare-actor", &entity, &bare);
+    println!("\ncase\tmedian\tspread");
+    print_rate("spawn-in-memory-per-second", &spawned);
+    print_rate("spawn-on-postgresql-per-second", &on_postgres);
+    // Later rounds live in the memory of the first.
+    print_rate("idle-entity-bytes", &bytes[..1]);
     Ok(())
 }
 
@@ -187,9 +178,9 @@ fn processor_time() -> Duration {
     )
 }
 
-/// Microseconds.
+/// Nanoseconds.
 fn each(begin: Duration, commands: usize) -> f64 {
-    (processor_time() - begin).as_secs_f64() * 1e6 / commands as f64
+    (processor_time() - begin).as_secs_f64() * 1e9 / commands as f64
 }
 
 fn resident_bytes() -> Result<u64, Box<dyn Error>> {

@@ -7,7 +7,7 @@ use flights::{Flight, flights_of_2013};
 
 use crate::ceiling::{Ceiling, Form};
 use crate::entities;
-use crate::sample::median;
+use crate::sample::{median, spread};
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -81,11 +81,7 @@ async fn replay_year(annals: &Annals) -> Result<f64, Box<dyn Error>> {
 /// Medians; the spread is that of the ratio, round by round.
 pub(crate) fn print_case(case: &str, ours: &[f64], yardstick: &[f64]) {
     let ratios: Vec<f64> = ours.iter().zip(yardstick).map(|(a, b)| a / b).collect();
-    let (least, most) = ratios
-        .iter()
-        .fold((f64::INFINITY, 0.0_f64), |(least, most), ratio| {
-            (least.min(*ratio), most.max(*ratio))
-        });
+    let (least, most) = spread(&ratios);
     println!(
         "{case}\t{:.0}\t{:.0}\t{:.2}\t{least:.2}-{most:.2}",
         median(ours.to_vec()),

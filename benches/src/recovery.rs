@@ -8,7 +8,7 @@ use annals::{Annals, Settings, connect};
 use crate::entities::Counter;
 use crate::live::spawn;
 use crate::load::open;
-use crate::sample::{Latency, Sample, histogram, median};
+use crate::sample::{Latency, Sample, histogram, print_rate};
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -48,9 +48,10 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
             latency.p99,
         );
     }
-    println!("\nrecover-empty\t{:.0}", median(empty));
-    println!("recover-{EVENTS}-events\t{:.0}", median(filled));
-    println!("recover-alone-us\t{:.0}", median(alone));
+    println!("\ncase\tmedian\tspread");
+    print_rate("recover-empty-per-second", &empty);
+    print_rate(&format!("recover-{EVENTS}-events-per-second"), &filled);
+    print_rate("recover-alone-us", &alone);
     Ok(())
 }
 

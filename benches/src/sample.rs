@@ -54,3 +54,21 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
         _ => f64::midpoint(values[middle - 1], values[middle]),
     }
 }
+
+/// The least and the most.
+pub(crate) fn spread(values: &[f64]) -> (f64, f64) {
+    values
+        .iter()
+        .fold((f64::INFINITY, 0.0), |(least, most), value| {
+            (least.min(*value), most.max(*value))
+        })
+}
+
+/// One tab-separated line: the median, the least and the most.
+pub(crate) fn print_rate(case: &str, values: &[f64]) {
+    let (least, most) = spread(values);
+    println!(
+        "{case}\t{:.0}\t{least:.0}-{most:.0}",
+        median(values.to_vec())
+    );
+}

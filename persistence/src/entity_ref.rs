@@ -127,8 +127,8 @@ impl<C: Message> EntityRef<C> {
     /// Sends a command and waits for its answer.
     ///
     /// # Errors
-    /// The events or the state could not be stored, the entity ended or does not handle the command, or there is
-    /// no entity to be had.
+    /// The events or the state could not be stored, the entity ended or does not handle the command,
+    /// or there is no entity to be had.
     ///
     /// # Cancel safety
     /// A command that was sent is not taken back.

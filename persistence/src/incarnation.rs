@@ -135,11 +135,10 @@ impl<E: EventSourced> Incarnation<E> {
     }
 
     /// Stores the events of the effect, folds them in, and runs what comes after.
-    async fn perform(&mut self, effect: Effect<E>) -> Result<(), WriteError> {
+    async fn perform(&mut self, mut effect: Effect<E>) -> Result<(), WriteError> {
         if effect.unhandled {
             tracing::warn!(persistence_id = %self.context.persistence_id, "a command is not handled");
         }
-        let mut effect = effect;
         if let Some(command) = effect.stash.take()
             && let Err((command, full)) = self.stash.put(command)
         {

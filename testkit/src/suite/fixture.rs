@@ -27,10 +27,11 @@ pub(super) fn odd_ids() -> Vec<PersistenceId> {
     ids
 }
 
-const ODD_FORMS: [&str; 27] = [
+const ODD_FORMS: [&str; 28] = [
     "'",
     "\"",
     "''; drop table journal; --",
+    "''; drop table durable_state; --",
     "/",
     "\\",
     "\\000",

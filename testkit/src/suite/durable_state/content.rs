@@ -1,19 +1,18 @@
 use annals_persistence::{
     DurableStateRef, Outcome, Payload, PersistenceId, SerializerId, StateWriteError, StoredState,
-    Tag, Timestamp, WriterId,
+    Tag, Timestamp,
 };
 use futures::future::{join, join_all};
 
 use super::{delete, deletion, expect, get, revision, store, upsert};
-use crate::suite::fixture::fresh_id;
+use crate::suite::fixture::{fresh_id, million_bytes, odd_ids};
 
 /// Nothing at all is a state, and so is a million bytes of everything.
 pub async fn states_of_zero_and_a_million_bytes(states: &DurableStateRef) {
     let id = fresh_id();
-    let every_byte: Vec<u8> = (0..=u8::MAX).cycle().take(1_000_000).collect();
     let payloads = [
         Payload::raw(Vec::new()),
-        Payload::raw(every_byte),
+        Payload::raw(million_bytes()),
         Payload::text(""),
     ];
     for (number, payload) in (1..).zip(payloads) {
@@ -33,43 +32,7 @@ pub async fn states_of_zero_and_a_million_bytes(states: &DurableStateRef) {
 /// Ids with what SQL, paths, patterns and identifiers treat in their own way, and such as differ
 /// by little only.
 pub async fn persistence_ids_of_every_form(states: &DurableStateRef) {
-    let unique = WriterId::random();
-    let mut ids: Vec<PersistenceId> = [
-        "'",
-        "\"",
-        "''; drop table durable_state; --",
-        "/",
-        "\\",
-        "\\000",
-        "%",
-        "_",
-        "$1",
-        "{}",
-        "a",
-        "A",
-        " a",
-        "a ",
-        "|",
-        "a|b|c",
-        "ß",
-        "Ünïcödé",
-        "e\u{301}",
-        "\u{e9}",
-        "日本語",
-        "😀",
-        "\u{202e}",
-        "\u{feff}",
-        "\u{1}",
-        "\u{7f}",
-        "\t\r\n",
-    ]
-    .iter()
-    .map(|form| id(format!("{form}{unique}{form}")))
-    .collect();
-    ids.push(id(format!(
-        "{unique}{}",
-        "x".repeat(255 - unique.to_string().len())
-    )));
+    let ids = odd_ids();
     let states_of = |id: &PersistenceId| format!("state of {id}");
     join_all(ids.iter().map(|id| async move {
         store(states, upsert(id, 1, "first")).await;

@@ -2,7 +2,7 @@ use annals_persistence::{
     Entities, EntityRef, EntitySettings, JournalCapacity, Offset, PersistenceId, ReaderPositions,
     ReplayEvents, SequenceNumber, Signal, SnapshotCriteria,
 };
-use annals_testkit::{Failures, MemoryJournal, MemorySnapshots};
+use annals_testkit::{Failures, MemoryJournal, MemorySnapshots, MemoryStores};
 
 use super::log::{Command, Heard, Log, listen};
 use super::world::World;
@@ -159,4 +159,41 @@ async fn an_event_and_a_state_can_ask_for_a_snapshot_and_delete_nothing() {
     assert_eq!(snapshots(&world, "asked").await, [9, 6]);
     assert_eq!(add("k").await, 11);
     assert_eq!(snapshots(&world, "asked").await, [11, 9, 6]);
+}
+
+/// A store that is slower than the entity must not make it hoard states.
+#[tokio::test]
+async fn at_most_four_snapshots_are_under_way() {
+    let stores = MemoryStores::spawn().await;
+    let entities = Entities::new(stores.journal(), stores.snapshots());
+    let gate = stores.failures().snapshot_saves().always().hold();
+    let mut heard = listen("slow");
+    let log = entities.get::<Log>("slow").await.unwrap();
+    let add = async || {
+        log.ask(|reply| Command::Add("a.".to_owned(), reply))
+            .await
+            .unwrap()
+    };
+    for _ in 0..10 {
+        add().await;
+    }
+    let begun = heard.next().await;
+    assert!(matches!(begun, Signal::RecoveryCompleted(_)), "{begun:?}");
+    let saves = stores.probe::<Log>("slow");
+    assert_eq!(saves.snapshots().len(), 0);
+    stores.failures().clear();
+    gate.open();
+    for sequence_number in 1..=4_u32 {
+        let signal = heard.next().await;
+        assert!(
+            matches!(&signal, Signal::SnapshotCompleted { sequence_number: saved } if *saved == sequence_number.into()),
+            "{signal:?}"
+        );
+    }
+    add().await;
+    let signal = heard.next().await;
+    assert!(
+        matches!(&signal, Signal::SnapshotCompleted { sequence_number: saved } if *saved == 11.into()),
+        "the next one makes up for those that were left out: {signal:?}"
+    );
 }

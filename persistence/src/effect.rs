@@ -1,5 +1,6 @@
 use std::fmt;
 
+use crate::aftermath::Aftermath;
 use crate::{CommandError, EntityContext, EventSourced, Metadata, Reply};
 
 /// What a command does: which events it persists, and what happens when they are durable.
@@ -11,23 +12,8 @@ use crate::{CommandError, EntityContext, EventSourced, Metadata, Reply};
 pub struct Effect<E: EventSourced> {
     pub(crate) events: Vec<E::Event>,
     pub(crate) metadata: Metadata,
-    pub(crate) callbacks: Vec<Callback<E>>,
-    pub(crate) stash: Option<E::Command>,
-    pub(crate) unstash_all: bool,
-    pub(crate) stop: bool,
-    pub(crate) unhandled: bool,
+    pub(crate) after: Aftermath<E, EntityContext<E::Command>, E::Command>,
 }
-
-/// What happens after the write, in the order in which it was asked for.
-pub(crate) enum Callback<E: EventSourced> {
-    /// Only if the events are durable.
-    Run(Task<E>),
-    /// In any case: the caller waits.
-    Reply(Answer<E>),
-}
-
-type Task<E> = Box<dyn FnOnce(&E, &EntityContext<<E as EventSourced>::Command>) + Send>;
-type Answer<E> = Box<dyn FnOnce(Result<&E, CommandError>) + Send>;
 
 impl<E: EventSourced> Effect<E> {
     /// Persists one event.
@@ -48,11 +34,7 @@ impl<E: EventSourced> Effect<E> {
         Self {
             events: Vec::new(),
             metadata: Metadata::new(),
-            callbacks: Vec::new(),
-            stash: None,
-            unstash_all: false,
-            stop: false,
-            unhandled: false,
+            after: Aftermath::none(),
         }
     }
 
@@ -60,7 +42,7 @@ impl<E: EventSourced> Effect<E> {
     /// waits for a reply learns that there is none.
     pub fn unhandled() -> Self {
         Self {
-            unhandled: true,
+            after: Aftermath::unhandled(),
             ..Self::none()
         }
     }
@@ -76,7 +58,7 @@ impl<E: EventSourced> Effect<E> {
     /// [`stash_full`](EventSourced::stash_full) says.
     pub fn stash(command: E::Command) -> Self {
         Self {
-            stash: Some(command),
+            after: Aftermath::stash(command),
             ..Self::none()
         }
     }
@@ -140,7 +122,7 @@ impl<E: EventSourced> Effect<E> {
         mut self,
         callback: impl FnOnce(&E, &EntityContext<E::Command>) + Send + 'static,
     ) -> Self {
-        self.callbacks.push(Callback::Run(Box::new(callback)));
+        self.after.run(callback);
         self
     }
 
@@ -151,10 +133,7 @@ impl<E: EventSourced> Effect<E> {
         reply: Reply<T>,
         answer: impl FnOnce(&E) -> T + Send + 'static,
     ) -> Self {
-        self.callbacks.push(Callback::Reply(Box::new(move |state| {
-            // A caller that no longer waits is no concern of the entity.
-            let _ = reply.send(state.map(answer));
-        })));
+        self.after.reply(reply, |outcome| outcome.map(answer));
         self
     }
 
@@ -165,23 +144,20 @@ impl<E: EventSourced> Effect<E> {
 
     /// Replies that there is no answer, and why.
     pub fn refuse<T: Send + 'static>(mut self, reply: Reply<T>, reason: CommandError) -> Self {
-        self.callbacks.push(Callback::Reply(Box::new(move |_| {
-            // A caller that no longer waits is no concern of the entity.
-            let _ = reply.send(Err(reason));
-        })));
+        self.after.reply(reply, |_| Err(reason));
         self
     }
 
     /// Runs every stashed command afterwards: [`Self::unstash_all`].
     pub fn then_unstash_all(mut self) -> Self {
-        self.unstash_all = true;
+        self.after.unstash_all = true;
         self
     }
 
     /// Stops the entity afterwards, once the commands that are already in its mailbox are dealt
     /// with. One whose events were rejected goes on instead.
     pub fn then_stop(mut self) -> Self {
-        self.stop = true;
+        self.after.stop = true;
         self
     }
 }
@@ -217,17 +193,17 @@ impl<E: EventSourced> Effect<E> {
 
     /// Whether it keeps the command for later.
     pub const fn stashes(&self) -> bool {
-        self.stash.is_some()
+        self.after.stash.is_some()
     }
 
     /// Whether it stops the entity.
     pub const fn stops(&self) -> bool {
-        self.stop
+        self.after.stop
     }
 
     /// Whether the entity has no answer to the command.
     pub const fn is_unhandled(&self) -> bool {
-        self.unhandled
+        self.after.unhandled
     }
 }
 
@@ -236,11 +212,11 @@ impl<E: EventSourced> fmt::Debug for Effect<E> {
         f.debug_struct("Effect")
             .field("events", &self.events.len())
             .field("metadata", &self.metadata)
-            .field("callbacks", &self.callbacks.len())
-            .field("stash", &self.stash.is_some())
-            .field("unstash_all", &self.unstash_all)
-            .field("stop", &self.stop)
-            .field("unhandled", &self.unhandled)
+            .field("callbacks", &self.after.len())
+            .field("stash", &self.after.stash.is_some())
+            .field("unstash_all", &self.after.unstash_all)
+            .field("stop", &self.after.stop)
+            .field("unhandled", &self.after.unhandled)
             .finish()
     }
 }

@@ -6,7 +6,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use crate::entities::Presence;
-use crate::life::Life;
+use crate::life::{self, Life};
 use crate::{PersistenceId, Recovered};
 
 pub(crate) struct EntityActor<L>(PhantomData<fn() -> L>);
@@ -66,13 +66,13 @@ impl<L: Life> Actor for EntityActor<L> {
         entity: &mut Entity<L>,
     ) -> Result<(), ActorProcessingErr> {
         let before = entity.life.written();
-        let result = Box::pin(entity.life.run(command)).await;
+        let result = Box::pin(life::run(&mut entity.life, command)).await;
         if let Err(error) = result {
             entity.presence.fail(error.clone().into());
             return Err(Box::new(error));
         }
         let now = entity.life.written();
-        let stashed = entity.life.stashed() > 0;
+        let stashed = entity.life.stash().len() > 0;
         entity.presence.note(now > before, stashed);
         Ok(())
     }
@@ -92,7 +92,7 @@ impl<L: Life> Actor for EntityActor<L> {
         _: ActorRef<L::Command>,
         entity: &mut Entity<L>,
     ) -> Result<(), ActorProcessingErr> {
-        entity.life.end();
+        life::end(&entity.life);
         Ok(())
     }
 }

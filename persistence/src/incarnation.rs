@@ -1,21 +1,20 @@
 //! One life of an entity, from its recovery to its end, whoever drives it.
 
+mod as_life;
 mod housekeeping;
-mod life;
 mod recovering;
 
 pub(crate) use recovering::find;
 
 use std::fmt;
 
-use ractor::{ActorId, ActorRef, SupervisionEvent};
+use ractor::{ActorId, SupervisionEvent};
 
-use crate::effect::Callback;
+use crate::life;
 use crate::stash::Stash;
 use crate::{
-    CommandError, Effect, EntityContext, EventSourced, JournalRef, Metadata, NewEvent,
-    PersistenceId, ReaderPositions, Recovered, Rejection, SequenceNumber, Signal, SnapshotRef,
-    WriteError, WriteEvents, WriterId,
+    EntityContext, EventSourced, JournalRef, Metadata, NewEvent, ReaderPositions, Recovered,
+    Rejection, SequenceNumber, Signal, SnapshotRef, WriteError, WriteEvents, WriterId,
 };
 
 /// The stores that an entity lives on.
@@ -92,22 +91,13 @@ impl<E: EventSourced> Incarnation<E> {
 
     /// Runs a command, and what it released from the stash, to the end.
     ///
-    /// An entity that is to stop takes no command any more before it answers: whoever hears of it
-    /// and gets the entity again must get its next incarnation.
-    ///
     /// # Errors
     /// The state may no longer be what is stored: this life is over.
     ///
     /// # Cancel safety
     /// None: whether the events are stored is not known then, and this life is over.
     pub async fn run(&mut self, command: E::Command) -> Result<(), WriteError> {
-        let effect = self.state.handle(command);
-        self.perform(effect).await?;
-        while let Some(command) = self.stash.next_ready() {
-            let effect = self.state.handle(command);
-            self.perform(effect).await?;
-        }
-        Ok(())
+        life::run(self, command).await
     }
 
     /// To be called when something happened to a child of the actor that the context names: the
@@ -120,56 +110,11 @@ impl<E: EventSourced> Incarnation<E> {
 
     /// To be called last, unless a command failed.
     pub fn end(&mut self) {
-        if self.stash.len() > 0 {
-            tracing::warn!(
-                persistence_id = %self.context.persistence_id,
-                commands = self.stash.len(),
-                "the entity ends with commands in its stash, which get no reply"
-            );
-        }
-        self.signal(Signal::PostStop);
+        life::end(self);
     }
 
     fn signal(&self, signal: Signal) {
         self.state.on_signal(signal, &self.context);
-    }
-
-    /// Stores the events of the effect, folds them in, and runs what comes after.
-    async fn perform(&mut self, mut effect: Effect<E>) -> Result<(), WriteError> {
-        if effect.unhandled {
-            tracing::warn!(persistence_id = %self.context.persistence_id, "a command is not handled");
-        }
-        if let Some(command) = effect.stash.take()
-            && let Err((command, full)) = self.stash.put(command)
-        {
-            effect = self.state.stash_full(command, full);
-            if effect.stash.take().is_some() {
-                tracing::warn!(persistence_id = %self.context.persistence_id, %full, "a command is dropped");
-            }
-        }
-        if !effect.events.is_empty() {
-            let stored = match self.write_of(&effect.events, effect.metadata) {
-                Ok((write, last)) => self.stores.journal.write(write).await.map(|()| last),
-                Err(error) => Err(error),
-            };
-            match stored {
-                Ok(last) => self.fold(effect.events, last),
-                Err(error) => return self.give_up(effect.callbacks, error),
-            }
-        }
-        if effect.stop {
-            refuse_commands(&self.context.myself);
-        }
-        if effect.unstash_all {
-            self.stash.release_all();
-        }
-        for callback in effect.callbacks {
-            match callback {
-                Callback::Run(run) => run(&self.state, &self.context),
-                Callback::Reply(reply) => reply(Ok(&self.state)),
-            }
-        }
-        Ok(())
     }
 
     /// The write that stores the events, and the sequence number that the last of them gets.
@@ -211,37 +156,6 @@ impl<E: EventSourced> Incarnation<E> {
             self.take_snapshot();
         }
     }
-
-    /// Tells the callers; the entity lives on only if nothing is stored and its state still holds.
-    fn give_up(&self, callbacks: Vec<Callback<E>>, error: WriteError) -> Result<(), WriteError> {
-        let lives_on = error.is_rejection();
-        let (answer, signal) = if lives_on {
-            let signal = Signal::JournalPersistRejected(error.clone());
-            (CommandError::Rejected(error.clone()), signal)
-        } else {
-            refuse_commands(&self.context.myself);
-            let signal = Signal::JournalPersistFailed(error.clone());
-            (CommandError::Failed(error.clone()), signal)
-        };
-        for callback in callbacks {
-            if let Callback::Reply(reply) = callback {
-                reply(Err(answer.clone()));
-            }
-        }
-        tracing::warn!(
-            persistence_id = %self.context.persistence_id,
-            error = %error,
-            "events were not stored"
-        );
-        self.signal(signal);
-        if lives_on {
-            return Ok(());
-        }
-        self.signal(Signal::PreRestart {
-            cause: error.clone(),
-        });
-        Err(error)
-    }
 }
 
 impl<E: EventSourced> fmt::Debug for Incarnation<E> {
@@ -252,12 +166,6 @@ impl<E: EventSourced> fmt::Debug for Incarnation<E> {
             .field("stashed", &self.stash.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Stops the actor once the commands in its mailbox are dealt with; unlike `stop`, which drops them.
-pub(crate) fn refuse_commands<C: ractor::Message>(actor: &ActorRef<C>) {
-    // An actor whose mailbox is closed already is what was asked for.
-    let _ = actor.drain();
 }
 
 fn encode<E: EventSourced>(
@@ -275,29 +183,4 @@ fn encode<E: EventSourced>(
             })
         })
         .collect()
-}
-
-impl<E: EventSourced> Incarnation<E> {
-    fn new(
-        persistence_id: PersistenceId,
-        myself: ActorRef<E::Command>,
-        stores: Stores,
-        state: E,
-        standing: Standing,
-        sequence_number: SequenceNumber,
-    ) -> Self {
-        Self {
-            context: EntityContext {
-                persistence_id,
-                sequence_number,
-                myself,
-            },
-            writer: WriterId::random(),
-            state,
-            standing,
-            stores,
-            stash: Stash::new(E::STASH_CAPACITY),
-            saves_under_way: Vec::new(),
-        }
-    }
 }

@@ -5,6 +5,7 @@
 //! Most users meet this crate through `annals`, which re-exports it. Read [`EventSourced`] first;
 //! write a store of your own against [`JournalMessage`], [`SnapshotMessage`] and [`QueryMessage`].
 
+mod aftermath;
 mod backoff;
 mod circuit_breaker;
 mod codec;

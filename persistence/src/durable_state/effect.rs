@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::{DurableState, StateContext};
+use crate::aftermath::Aftermath;
 use crate::{CommandError, Reply};
 
 /// What a command does: which state it stores, and what happens when that is durable.
@@ -10,29 +11,14 @@ use crate::{CommandError, Reply};
 #[must_use = "an effect does nothing until it is returned from the command handler"]
 pub struct StateEffect<S: DurableState> {
     pub(super) change: Option<Change<S>>,
-    pub(super) callbacks: Vec<Callback<S>>,
-    pub(super) stash: Option<S::Command>,
-    pub(super) unstash_all: bool,
-    pub(super) stop: bool,
-    pub(super) unhandled: bool,
+    pub(super) after: Aftermath<S, StateContext<S::Command>, S::Command>,
 }
 
 /// What becomes of the stored state.
-pub(super) enum Change<S> {
+pub(crate) enum Change<S> {
     Upsert(S),
     Delete,
 }
-
-/// What happens after the write, in the order in which it was asked for.
-pub(super) enum Callback<S: DurableState> {
-    /// Only if the change is durable.
-    Run(Task<S>),
-    /// In any case: the caller waits.
-    Reply(Answer<S>),
-}
-
-type Task<S> = Box<dyn FnOnce(&S, &StateContext<<S as DurableState>::Command>) + Send>;
-type Answer<S> = Box<dyn FnOnce(Result<&S, CommandError>) + Send>;
 
 impl<S: DurableState> StateEffect<S> {
     /// Stores `state` in the place of the one that is stored.
@@ -56,11 +42,7 @@ impl<S: DurableState> StateEffect<S> {
     pub fn none() -> Self {
         Self {
             change: None,
-            callbacks: Vec::new(),
-            stash: None,
-            unstash_all: false,
-            stop: false,
-            unhandled: false,
+            after: Aftermath::none(),
         }
     }
 
@@ -68,7 +50,7 @@ impl<S: DurableState> StateEffect<S> {
     /// waits for a reply learns that there is none.
     pub fn unhandled() -> Self {
         Self {
-            unhandled: true,
+            after: Aftermath::unhandled(),
             ..Self::none()
         }
     }
@@ -84,7 +66,7 @@ impl<S: DurableState> StateEffect<S> {
     /// [`stash_full`](DurableState::stash_full) says.
     pub fn stash(command: S::Command) -> Self {
         Self {
-            stash: Some(command),
+            after: Aftermath::stash(command),
             ..Self::none()
         }
     }
@@ -108,7 +90,7 @@ impl<S: DurableState> StateEffect<S> {
         mut self,
         callback: impl FnOnce(&S, &StateContext<S::Command>) + Send + 'static,
     ) -> Self {
-        self.callbacks.push(Callback::Run(Box::new(callback)));
+        self.after.run(callback);
         self
     }
 
@@ -119,10 +101,7 @@ impl<S: DurableState> StateEffect<S> {
         reply: Reply<T>,
         answer: impl FnOnce(&S) -> T + Send + 'static,
     ) -> Self {
-        self.callbacks.push(Callback::Reply(Box::new(move |state| {
-            // A caller that no longer waits is no concern of the entity.
-            let _ = reply.send(state.map(answer));
-        })));
+        self.after.reply(reply, |outcome| outcome.map(answer));
         self
     }
 
@@ -133,23 +112,20 @@ impl<S: DurableState> StateEffect<S> {
 
     /// Replies that there is no answer, and why.
     pub fn refuse<T: Send + 'static>(mut self, reply: Reply<T>, reason: CommandError) -> Self {
-        self.callbacks.push(Callback::Reply(Box::new(move |_| {
-            // A caller that no longer waits is no concern of the entity.
-            let _ = reply.send(Err(reason));
-        })));
+        self.after.reply(reply, |_| Err(reason));
         self
     }
 
     /// Runs every stashed command afterwards: [`Self::unstash_all`].
     pub fn then_unstash_all(mut self) -> Self {
-        self.unstash_all = true;
+        self.after.unstash_all = true;
         self
     }
 
     /// Stops the entity afterwards, once the commands that are already in its mailbox are dealt
     /// with. One whose state was rejected goes on instead.
     pub fn then_stop(mut self) -> Self {
-        self.stop = true;
+        self.after.stop = true;
         self
     }
 }
@@ -189,17 +165,17 @@ impl<S: DurableState> StateEffect<S> {
 
     /// Whether it keeps the command for later.
     pub const fn stashes(&self) -> bool {
-        self.stash.is_some()
+        self.after.stash.is_some()
     }
 
     /// Whether it stops the entity.
     pub const fn stops(&self) -> bool {
-        self.stop
+        self.after.stop
     }
 
     /// Whether the entity has no answer to the command.
     pub const fn is_unhandled(&self) -> bool {
-        self.unhandled
+        self.after.unhandled
     }
 }
 
@@ -208,11 +184,11 @@ impl<S: DurableState> fmt::Debug for StateEffect<S> {
         f.debug_struct("StateEffect")
             .field("persist", &self.state().is_some())
             .field("delete", &self.deletes())
-            .field("callbacks", &self.callbacks.len())
-            .field("stash", &self.stash.is_some())
-            .field("unstash_all", &self.unstash_all)
-            .field("stop", &self.stop)
-            .field("unhandled", &self.unhandled)
+            .field("callbacks", &self.after.len())
+            .field("stash", &self.after.stash.is_some())
+            .field("unstash_all", &self.after.unstash_all)
+            .field("stop", &self.after.stop)
+            .field("unhandled", &self.after.unhandled)
             .finish()
     }
 }

@@ -3,15 +3,14 @@
 use ractor::{ActorRef, SupervisionEvent};
 use tokio::time::timeout;
 
-use super::effect::{Callback, Change};
+use super::effect::Change;
 use super::{
     DeleteState, DurableState, DurableStateRef, Revision, StateContext, StateEffect,
     StateRejection, StateSignal, StateWriteError, UpsertState,
 };
-use crate::incarnation::refuse_commands;
-use crate::life::Life;
+use crate::life::{Decision, Life};
 use crate::stash::Stash;
-use crate::{CommandError, Entities, PersistenceId, Recovered, RecoveryError, WriterId};
+use crate::{CommandError, Entities, PersistenceId, Recovered, RecoveryError, StashFull, WriterId};
 
 pub(crate) struct StateIncarnation<S: DurableState> {
     context: StateContext<S::Command>,
@@ -24,6 +23,9 @@ pub(crate) struct StateIncarnation<S: DurableState> {
 impl<S: DurableState> Life for StateIncarnation<S> {
     type Command = S::Command;
     type Stores = DurableStateRef;
+    type State = S;
+    type Context = StateContext<S::Command>;
+    type Write = Option<Change<S>>;
     type Error = StateWriteError;
 
     fn stores(entities: &Entities) -> Option<DurableStateRef> {
@@ -66,39 +68,78 @@ impl<S: DurableState> Life for StateIncarnation<S> {
         self.signal(StateSignal::RecoveryCompleted { revision });
     }
 
-    /// An entity that is to stop takes no command any more before it answers: whoever hears of it
-    /// and gets the entity again must get its next incarnation.
-    async fn run(&mut self, command: S::Command) -> Result<(), StateWriteError> {
-        let effect = self.state.handle(command);
-        self.perform(effect).await?;
-        while let Some(command) = self.stash.next_ready() {
-            let effect = self.state.handle(command);
-            self.perform(effect).await?;
+    fn decide(&self, command: S::Command) -> Decision<Self> {
+        decision(self.state.handle(command))
+    }
+
+    fn decide_on_overflow(&self, command: S::Command, full: StashFull) -> Decision<Self> {
+        decision(self.state.stash_full(command, full))
+    }
+
+    async fn commit(&mut self, change: Option<Change<S>>) -> Result<(), StateWriteError> {
+        if let Some(change) = change {
+            self.state = self.store(change).await?;
+            self.context.revision = self.context.revision.next();
         }
         Ok(())
+    }
+
+    fn is_rejection(error: &StateWriteError) -> bool {
+        error.is_rejection()
+    }
+
+    fn command_error(error: StateWriteError) -> CommandError {
+        if error.is_rejection() {
+            CommandError::StateRejected(error)
+        } else {
+            CommandError::StateFailed(error)
+        }
+    }
+
+    fn signal_failure(&self, error: &StateWriteError) {
+        if error.is_rejection() {
+            self.signal(StateSignal::PersistRejected(error.clone()));
+        } else {
+            self.signal(StateSignal::PersistFailed(error.clone()));
+            let cause = error.clone();
+            self.signal(StateSignal::PreRestart { cause });
+        }
+    }
+
+    fn signal_end(&self) {
+        self.signal(StateSignal::PostStop);
+    }
+
+    fn persistence_id(&self) -> &PersistenceId {
+        &self.context.persistence_id
+    }
+
+    fn myself(&self) -> &ActorRef<S::Command> {
+        &self.context.myself
+    }
+
+    fn state_and_context(&self) -> (&S, &StateContext<S::Command>) {
+        (&self.state, &self.context)
+    }
+
+    fn stash(&self) -> &Stash<S::Command> {
+        &self.stash
+    }
+
+    fn stash_mut(&mut self) -> &mut Stash<S::Command> {
+        &mut self.stash
     }
 
     /// It has no children.
     fn supervise(&mut self, _: SupervisionEvent) {}
 
-    fn end(&mut self) {
-        if self.stash.len() > 0 {
-            tracing::warn!(
-                persistence_id = %self.context.persistence_id,
-                commands = self.stash.len(),
-                "the entity ends with commands in its stash, which get no reply"
-            );
-        }
-        self.signal(StateSignal::PostStop);
-    }
-
     fn written(&self) -> i64 {
         self.context.revision.get()
     }
+}
 
-    fn stashed(&self) -> usize {
-        self.stash.len()
-    }
+fn decision<S: DurableState>(effect: StateEffect<S>) -> Decision<StateIncarnation<S>> {
+    (effect.change, effect.after)
 }
 
 /// The stored state and its revision.
@@ -130,43 +171,6 @@ async fn find<S: DurableState>(
 impl<S: DurableState> StateIncarnation<S> {
     fn signal(&self, signal: StateSignal) {
         self.state.on_signal(signal, &self.context);
-    }
-
-    /// Stores what the effect changes, takes it over, and runs what comes after.
-    async fn perform(&mut self, mut effect: StateEffect<S>) -> Result<(), StateWriteError> {
-        if effect.unhandled {
-            tracing::warn!(persistence_id = %self.context.persistence_id, "a command is not handled");
-        }
-        if let Some(command) = effect.stash.take()
-            && let Err((command, full)) = self.stash.put(command)
-        {
-            effect = self.state.stash_full(command, full);
-            if effect.stash.take().is_some() {
-                tracing::warn!(persistence_id = %self.context.persistence_id, %full, "a command is dropped");
-            }
-        }
-        if let Some(change) = effect.change {
-            match self.store(change).await {
-                Ok(state) => {
-                    self.state = state;
-                    self.context.revision = self.context.revision.next();
-                }
-                Err(error) => return self.give_up(effect.callbacks, error),
-            }
-        }
-        if effect.stop {
-            refuse_commands(&self.context.myself);
-        }
-        if effect.unstash_all {
-            self.stash.release_all();
-        }
-        for callback in effect.callbacks {
-            match callback {
-                Callback::Run(run) => run(&self.state, &self.context),
-                Callback::Reply(reply) => reply(Ok(&self.state)),
-            }
-        }
-        Ok(())
     }
 
     /// Gives the state that holds when the change is durable.
@@ -203,40 +207,5 @@ impl<S: DurableState> StateIncarnation<S> {
                 Ok(S::initial(&self.context.persistence_id))
             }
         }
-    }
-
-    /// Tells the callers; the entity lives on only if nothing is stored and its state still holds.
-    fn give_up(
-        &self,
-        callbacks: Vec<Callback<S>>,
-        error: StateWriteError,
-    ) -> Result<(), StateWriteError> {
-        let lives_on = error.is_rejection();
-        let (answer, signal) = if lives_on {
-            let signal = StateSignal::PersistRejected(error.clone());
-            (CommandError::StateRejected(error.clone()), signal)
-        } else {
-            refuse_commands(&self.context.myself);
-            let signal = StateSignal::PersistFailed(error.clone());
-            (CommandError::StateFailed(error.clone()), signal)
-        };
-        for callback in callbacks {
-            if let Callback::Reply(reply) = callback {
-                reply(Err(answer.clone()));
-            }
-        }
-        tracing::warn!(
-            persistence_id = %self.context.persistence_id,
-            error = %error,
-            "the state was not stored"
-        );
-        self.signal(signal);
-        if lives_on {
-            return Ok(());
-        }
-        self.signal(StateSignal::PreRestart {
-            cause: error.clone(),
-        });
-        Err(error)
     }
 }

@@ -5,9 +5,10 @@ use tokio::time::timeout;
 
 use super::{Incarnation, Standing, Stores};
 use crate::recovery::{Bounds, Contiguity, Start};
+use crate::stash::Stash;
 use crate::{
-    CodecError, EventEnvelope, EventSourced, PersistenceId, Recovered, Recovery, RecoveryError,
-    ReplayEvents, SequenceNumber, SnapshotCriteria,
+    CodecError, EntityContext, EventEnvelope, EventSourced, PersistenceId, Recovered, Recovery,
+    RecoveryError, ReplayEvents, SequenceNumber, SnapshotCriteria, WriterId,
 };
 
 /// A state as recovery found it, before anybody writes behind it.
@@ -35,14 +36,19 @@ impl<E: EventSourced> Incarnation<E> {
     ) -> Result<(Self, Recovered), RecoveryError> {
         let found = find::<E>(&persistence_id, &stores, recovery).await?;
         let recovered = found.recovered;
-        let incarnation = Self::new(
-            persistence_id,
-            myself,
+        let incarnation = Self {
+            context: EntityContext {
+                persistence_id,
+                sequence_number: found.sequence_number,
+                myself,
+            },
+            writer: WriterId::random(),
+            state: found.state,
+            standing: found.standing,
             stores,
-            found.state,
-            found.standing,
-            found.sequence_number,
-        );
+            stash: Stash::new(E::STASH_CAPACITY),
+            saves_under_way: Vec::new(),
+        };
         Ok((incarnation, recovered))
     }
 }

@@ -3,14 +3,7 @@ use annals_rows::{JsonbText, event_metadata};
 use crate::pending::PendingWrite;
 use crate::tag_ids::NO_TAGS;
 
-/// Stores the rows of a batch; `ordering` is drawn inside the insert, never before it: readers rely
-/// on a writer holding its lock on the table before it has a number (docs/reading.md).
-pub(crate) const INSERT: &str = "\
-insert into journal (sequence_number, persistence_id, message, tags, metadata) \
-select s, p, m, t::int[], j \
-from unnest($1::int8[], $2::text[], $3::bytea[], $4::text[], $5::jsonb[]) as w(s, p, m, t, j)";
-
-/// The rows of a batch, column by column, as the parameters of [`INSERT`].
+/// The rows of a batch, column by column, as the parameters of the statement that stores it.
 pub(crate) struct Columns<'a> {
     pub(crate) sequence_numbers: Vec<i64>,
     pub(crate) persistence_ids: Vec<&'a str>,

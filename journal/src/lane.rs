@@ -2,22 +2,27 @@
 
 mod session;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use annals_persistence::{PersistenceId, Rejection, SharedError, WriteError};
+use annals_persistence::{PersistenceId, Rejection, SequenceNumber, SharedError, WriteError};
 use annals_postgres::{ErrorClass, Settings, classify};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
+use tokio_postgres::error::SqlState;
 
+use crate::partitions::Partitions;
 use crate::pending::{PendingWrite, earlier_failed};
+use crate::statements::Statements;
 pub(crate) use session::Session;
-use session::Stored;
+use session::{Inserted, Stored};
 
 pub(crate) struct Lane {
     pub(crate) number: usize,
     pub(crate) settings: Settings,
+    pub(crate) statements: Arc<Statements>,
+    pub(crate) partitions: Partitions,
     pub(crate) patience: Duration,
     pub(crate) session: Option<Session>,
     pub(crate) free: mpsc::UnboundedSender<Freed>,
@@ -34,11 +39,18 @@ pub(crate) struct Freed {
 /// What became of a batch that was sent as one statement.
 enum Verdict {
     Stored,
-    /// Nothing is stored, and one row of the batch or more is to blame.
-    Guilty(tokio_postgres::Error),
+    /// A row of the batch or more is to blame. Nothing is stored, or not everything.
+    Guilty(Blame),
     /// Nothing is stored, and no row is to blame.
     Unavailable(SharedError),
     Unknown(SharedError),
+}
+
+/// What speaks against a batch.
+enum Blame {
+    Error(tokio_postgres::Error),
+    /// The rest is not stored, and no error says why.
+    Fewer(Fewer),
 }
 
 type Settled = (PendingWrite, Result<(), WriteError>);
@@ -72,6 +84,7 @@ impl Lane {
         // Parts are taken from the end: the left half of a split comes before the right one, so
         // that the writes of a persistence id keep their order.
         let mut parts = vec![batch];
+        let mut catch_up = CatchUp::Possible;
         while let Some(part) = parts.pop() {
             if part.is_empty() {
                 continue;
@@ -82,7 +95,9 @@ impl Lane {
                     settled.extend(part.into_iter().map(|pending| (pending, Ok(()))));
                     Vec::new()
                 }
-                Verdict::Guilty(error) => self.isolate(part, error, &mut settled).await,
+                Verdict::Guilty(blame) => {
+                    self.isolate(part, blame, &mut catch_up, &mut settled).await
+                }
                 Verdict::Unavailable(source) => {
                     settle_all(part, &mut settled, |pending| WriteError::Unavailable {
                         persistence_id: pending.write.persistence_id.clone(),
@@ -110,21 +125,26 @@ impl Lane {
     async fn isolate(
         &mut self,
         mut part: Vec<PendingWrite>,
-        error: tokio_postgres::Error,
+        blame: Blame,
+        catch_up: &mut CatchUp,
         settled: &mut Vec<Settled>,
     ) -> Vec<Vec<PendingWrite>> {
-        if matches!(classify(&error), ErrorClass::Duplicate { .. }) {
-            match self.look_up(&part).await {
-                Ok(found) => {
-                    let count = part.len();
-                    part = settle_found(part, found, settled);
-                    if part.len() < count {
-                        return vec![part];
+        if self.may_be_taken(&blame) {
+            let count = part.len();
+            part = match self.settle_taken(part, settled).await {
+                Some(rest) => rest,
+                None => return Vec::new(),
+            };
+            if part.len() < count {
+                return vec![part];
+            }
+            if self.statements.gates() && std::mem::replace(catch_up, CatchUp::Tried).is_possible()
+            {
+                match self.catch_up(&part).await {
+                    Ok(()) => return vec![part],
+                    Err(error) => {
+                        tracing::warn!(error = %error, "the metadata could not be brought up to the events")
                     }
-                }
-                Err(source) => {
-                    settle_all(part, settled, |pending| unknown(pending, &source));
-                    return Vec::new();
                 }
             }
         }
@@ -132,11 +152,55 @@ impl Lane {
             let right = part.split_off(part.len() / 2);
             return vec![right, part];
         }
-        let reason = Rejection::refused(error);
+        let reason = match blame {
+            Blame::Error(error) => Rejection::refused(error),
+            Blame::Fewer(fewer) => Rejection::refused(fewer),
+        };
         settle_all(part, settled, |pending| {
             WriteError::rejected(&pending.write, reason.clone())
         });
         Vec::new()
+    }
+
+    /// Whether another writer, or an earlier try, may have taken the place of a write.
+    fn may_be_taken(&self, blame: &Blame) -> bool {
+        match blame {
+            Blame::Fewer(_) => true,
+            Blame::Error(error) => {
+                let refused_by_the_gate = self.statements.gates()
+                    && error.code() == Some(&SqlState::INVALID_TEXT_REPRESENTATION);
+                refused_by_the_gate || matches!(classify(error), ErrorClass::Duplicate { .. })
+            }
+        }
+    }
+
+    /// Settles what is there already and what can never be stored; gives back the rest, or nothing if
+    /// the server does not tell.
+    async fn settle_taken(
+        &mut self,
+        part: Vec<PendingWrite>,
+        settled: &mut Vec<Settled>,
+    ) -> Option<Vec<PendingWrite>> {
+        let gates = self.statements.gates();
+        match self.look_up(&part).await {
+            Ok(found) => Some(settle_found(part, found, gates, settled)),
+            Err(source) => {
+                settle_all(part, settled, |pending| unknown(pending, &source));
+                None
+            }
+        }
+    }
+
+    async fn catch_up(&mut self, part: &[PendingWrite]) -> Result<(), SharedError> {
+        let deadline = self.deadline(part);
+        let mut ids: Vec<&str> = part
+            .iter()
+            .map(|pending| pending.write.persistence_id.as_str())
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let session = self.session(deadline).await?;
+        session.catch_up(&ids).await.map_err(shared)
     }
 
     /// Sends a part as one statement, on a new connection where the old one is lost. A part that
@@ -153,7 +217,7 @@ impl Lane {
             };
             let answer = tokio::time::timeout(patience, session.insert(part)).await;
             let error = match answer {
-                Ok(Ok(())) => return Verdict::Stored,
+                Ok(Ok(inserted)) => return self.stored(part, inserted),
                 Ok(Err(error)) => error,
                 Err(_) => {
                     self.session = None;
@@ -170,14 +234,33 @@ impl Lane {
                     }
                 }
                 ErrorClass::Retryable if retries < RETRIES => retries += 1,
-                ErrorClass::Duplicate { .. } | ErrorClass::Refused => {
-                    return Verdict::Guilty(error);
+                ErrorClass::NoPartition => {
+                    let made = self.partitions.make_room(part, deadline).await;
+                    match made {
+                        Ok(()) => {}
+                        Err(source) if sent => return Verdict::Unknown(source),
+                        Err(source) => return Verdict::Unavailable(source),
+                    }
                 }
-                ErrorClass::Other if !sent => return Verdict::Guilty(error),
+                ErrorClass::Duplicate { .. } | ErrorClass::Refused => {
+                    return Verdict::Guilty(Blame::Error(error));
+                }
+                ErrorClass::Other if !sent => return Verdict::Guilty(Blame::Error(error)),
                 // This try stored nothing, but nobody knows what an earlier one did.
                 _ if sent => return Verdict::Unknown(Arc::new(error)),
                 _ => return Verdict::Unavailable(Arc::new(error)),
             }
+        }
+    }
+
+    fn stored(&self, part: &[PendingWrite], inserted: Inserted) -> Verdict {
+        let sent: usize = part.iter().map(|pending| pending.write.events.len()).sum();
+        self.partitions.written(part, inserted.newest);
+        if inserted.events == sent as u64 {
+            Verdict::Stored
+        } else {
+            let stored = inserted.events;
+            Verdict::Guilty(Blame::Fewer(Fewer { sent, stored }))
         }
     }
 
@@ -212,7 +295,7 @@ impl Lane {
     async fn connect(&self, deadline: Instant) -> Result<Session, SharedError> {
         let mut pause = Duration::from_millis(10);
         loop {
-            match Session::open(&self.settings).await {
+            match Session::open(&self.settings, &self.statements).await {
                 Ok(session) => return Ok(session),
                 Err(error) if Instant::now() + pause > deadline => return Err(Arc::new(error)),
                 Err(error) => {
@@ -261,32 +344,49 @@ fn give_up(
     settle_all(behind, settled, |pending| earlier_failed(&pending.write));
 }
 
-/// Settles what is there already, by this writer or another, with what came behind a conflict, and
-/// gives back the rest.
+/// Settles what is there already, by this writer or another, and what can never be stored because its
+/// persistence id is further, or behind a gate not as far; with what came behind a conflict. Gives back
+/// the rest.
 fn settle_found(
     part: Vec<PendingWrite>,
     found: Vec<Stored>,
+    gates: bool,
     settled: &mut Vec<Settled>,
 ) -> Vec<PendingWrite> {
     let (mut rest, mut failed) = (Vec::new(), HashSet::new());
+    let mut highest_then = HashMap::new();
     for (pending, stored) in part.into_iter().zip(found) {
-        match stored {
-            Stored::Nothing if failed.contains(&pending.write.persistence_id) => {
+        let (persistence_id, first) = (pending.write.persistence_id.clone(), pending.write.first);
+        let conflict_with = match stored {
+            Stored::ByThisWriter => {
+                settled.push((pending, Ok(())));
+                continue;
+            }
+            Stored::Nothing { .. } if failed.contains(&persistence_id) => {
                 let error = earlier_failed(&pending.write);
                 settled.push((pending, Err(error)));
+                continue;
             }
-            Stored::Nothing => rest.push(pending),
-            Stored::ByThisWriter => settled.push((pending, Ok(()))),
-            Stored::ByAnother { highest } => {
-                failed.insert(pending.write.persistence_id.clone());
-                let conflict = WriteError::Conflict {
-                    persistence_id: pending.write.persistence_id.clone(),
-                    attempted: pending.write.first,
-                    highest,
-                };
-                settled.push((pending, Err(conflict)));
+            Stored::ByAnother { highest } => highest,
+            Stored::Nothing { highest } => {
+                let before = highest_then.get(&persistence_id).copied();
+                let before: SequenceNumber = before.unwrap_or(highest);
+                if !gates || (first > highest && first <= before.next()) {
+                    let last = pending.write.last().unwrap_or(before).max(before);
+                    highest_then.insert(persistence_id, last);
+                    rest.push(pending);
+                    continue;
+                }
+                highest
             }
-        }
+        };
+        failed.insert(persistence_id.clone());
+        let conflict = WriteError::Conflict {
+            persistence_id,
+            attempted: first,
+            highest: conflict_with,
+        };
+        settled.push((pending, Err(conflict)));
     }
     rest
 }
@@ -304,4 +404,30 @@ fn unknown(pending: &PendingWrite, source: &SharedError) -> WriteError {
 #[error("the server did not answer within {waited:?}; look for a lock on the journal table")]
 struct NoAnswer {
     waited: Duration,
+}
+
+/// Whether metadata that fell behind was brought up to the events already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CatchUp {
+    Possible,
+    Tried,
+}
+
+impl CatchUp {
+    fn is_possible(self) -> bool {
+        self == Self::Possible
+    }
+}
+
+fn shared(error: tokio_postgres::Error) -> SharedError {
+    Arc::new(error)
+}
+
+#[derive(Clone, Copy, Debug, Error)]
+#[error(
+    "the server stored {stored} rows of {sent} and gave no error; look for a trigger or a rule on the table journal that passes over rows"
+)]
+struct Fewer {
+    sent: usize,
+    stored: u64,
 }

@@ -6,18 +6,21 @@
 //!
 //! The parts: [`Journal`] starts it, `actor` is its mailbox, `dispatcher` the loop that owns the
 //! pure `queue`, `lane` one connection that stores batches and finds the guilty write of a batch
-//! that fails, `reader` replays, `eraser` deletes, `tag_ids` knows the numbers of the tags.
+//! that fails, `statements` are how the
+//! layouts store, `partitions` makes them ahead of need, `reader` replays, `eraser` deletes, `tag_ids` knows the numbers of the tags.
 
 mod actor;
 mod batch;
 mod dispatcher;
 mod eraser;
 mod lane;
+mod partitions;
 mod pending;
 mod queue;
 mod reader;
 mod settings;
 mod start;
+mod statements;
 mod tag_ids;
 
 pub use settings::JournalSettings;

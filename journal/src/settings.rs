@@ -15,12 +15,15 @@ pub struct JournalSettings {
     pub batch_bytes: usize,
     /// How long a write may wait for a server that is away or does not answer.
     pub patience: Duration,
+    /// How many partitions beyond the one that is written to are kept ready, where the layout has any.
+    pub partitions_ahead: u32,
     /// How much may wait in the journal.
     pub capacity: JournalCapacity,
 }
 
 impl Default for JournalSettings {
-    /// Four lanes, a further one at 32 waiting events, batches of 400 events or 4 MiB, 30 seconds.
+    /// Four lanes, a further one at 32 waiting events, batches of 400 events or 4 MiB, 30 seconds, two
+    /// partitions ahead.
     fn default() -> Self {
         Self {
             lanes: 4,
@@ -28,6 +31,7 @@ impl Default for JournalSettings {
             batch_events: 400,
             batch_bytes: 4 * 1024 * 1024,
             patience: Duration::from_secs(30),
+            partitions_ahead: 2,
             capacity: JournalCapacity::default(),
         }
     }

@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use annals_persistence::{JournalMessage, JournalRef};
-use annals_postgres::{ConnectError, Pool, Settings};
+use annals_postgres::{ConnectError, JournalShape, Pool, Settings, connect};
 use ractor::{Actor, SpawnErr};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -9,8 +11,10 @@ use crate::actor::{JournalActor, Mailbox};
 use crate::dispatcher::{Dispatcher, LaneHandle};
 use crate::eraser::Eraser;
 use crate::lane::{Freed, Lane, Session};
+use crate::partitions::Partitions;
 use crate::queue::Policy;
 use crate::reader::ReplayReader;
+use crate::statements::Statements;
 use crate::tag_ids::TagIds;
 
 /// A journal that runs.
@@ -31,9 +35,10 @@ impl Journal {
         pool: Pool,
         journal: JournalSettings,
     ) -> Result<Self, StartError> {
+        let shape = shape_of(settings).await?;
         let (free, freed) = mpsc::unbounded_channel();
         let (committed, commits) = watch::channel(0);
-        let lanes = open_lanes(settings, journal, &free, &committed).await?;
+        let lanes = open_lanes(settings, &shape, journal, &free, &committed).await?;
         let policy = Policy {
             lanes: lanes.len(),
             open_at: journal.open_at,
@@ -67,19 +72,31 @@ impl Journal {
     }
 }
 
+async fn shape_of(settings: &Settings) -> Result<JournalShape, StartError> {
+    let connection = connect(settings).await?;
+    let shape = JournalShape::read(&connection).await;
+    connection.close().await;
+    shape.map_err(StartError::Shape)
+}
+
 async fn open_lanes(
     settings: &Settings,
+    shape: &JournalShape,
     journal: JournalSettings,
     free: &mpsc::UnboundedSender<Freed>,
     commits: &watch::Sender<u64>,
 ) -> Result<Vec<LaneHandle>, ConnectError> {
+    let statements = Arc::new(Statements::of(shape));
+    let partitions = Partitions::keep(shape, settings, journal.partitions_ahead);
     let mut lanes = Vec::new();
     for number in 0..journal.lanes.max(1) {
         let lane = Lane {
             number,
             settings: settings.clone(),
+            statements: Arc::clone(&statements),
+            partitions: partitions.clone(),
             patience: journal.patience,
-            session: Some(Session::open(settings).await?),
+            session: Some(Session::open(settings, &statements).await?),
             free: free.clone(),
             commits: commits.clone(),
         };
@@ -97,6 +114,9 @@ pub enum StartError {
     /// A lane has no connection.
     #[error("the journal has no connection to write on")]
     Connect(#[from] ConnectError),
+    /// The table `journal` is not there, or the catalogue cannot be read.
+    #[error("the table journal cannot be found; run the migrations, or look at search_path")]
+    Shape(#[source] tokio_postgres::Error),
     /// The actor did not start.
     #[error("the actor of the journal did not start")]
     Spawn(#[from] SpawnErr),

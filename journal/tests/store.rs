@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 
 use annals_journal::{Journal, JournalSettings};
 use annals_persistence::{JournalRef, PersistenceId, ReplayEvents, SequenceNumber};
-use annals_postgres::{Connection, Pool, PrivateServer, Settings, TestDatabase, connect, migrate};
+use std::num::NonZeroU64;
+
+use annals_postgres::{
+    Connection, Layout, NewJournal, Pool, PrivateServer, Settings, TestDatabase, connect, migrate,
+};
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::types::FromSql;
 
@@ -32,14 +36,24 @@ impl Store {
         Self::in_database(Arc::new(database), journal).await
     }
 
+    /// In a database of its own, in this layout, with partitions of so many numbers.
+    pub(crate) async fn in_layout(layout: Layout, size: u64, journal: JournalSettings) -> Self {
+        let database = TestDatabase::create_as(&partitions_of(layout, size)).await;
+        Self::in_database(Arc::new(database.unwrap()), journal).await
+    }
+
     /// In one database with all others that are open this way: for tests that look at nothing but
     /// persistence ids of their own.
-    pub(crate) async fn shared() -> Self {
-        static SHARED: Mutex<Weak<TestDatabase>> = Mutex::const_new(Weak::new());
-        let mut shared = SHARED.lock().await;
+    pub(crate) async fn shared(layout: Layout) -> Self {
+        static SHARED: [Mutex<Weak<TestDatabase>>; 3] =
+            [const { Mutex::const_new(Weak::new()) }; 3];
+        let mut shared = SHARED[layout as usize].lock().await;
         let database = match shared.upgrade() {
             Some(database) => database,
-            None => Arc::new(TestDatabase::create().await.unwrap()),
+            None => {
+                let journal = partitions_of(layout, 500);
+                Arc::new(TestDatabase::create_as(&journal).await.unwrap())
+            }
         };
         *shared = Arc::downgrade(&database);
         drop(shared);
@@ -113,6 +127,10 @@ impl Store {
     }
 }
 
+fn partitions_of(layout: Layout, size: u64) -> NewJournal {
+    NewJournal::new(layout).partition_size(NonZeroU64::new(size).unwrap())
+}
+
 const ALONE: &str = "select count(*) = 1 from pg_stat_activity where datname = current_database()";
 
 const TEXTS: &str = "\
@@ -126,6 +144,7 @@ pub(crate) const ONE_LANE: JournalSettings = JournalSettings {
     batch_events: 400,
     batch_bytes: 4 * 1024 * 1024,
     patience: Duration::from_secs(30),
+    partitions_ahead: 2,
     capacity: annals_persistence::JournalCapacity {
         events: 65_536,
         kibibytes: 128 * 1024,

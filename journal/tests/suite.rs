@@ -1,12 +1,21 @@
-//! The contract of every journal.
+//! The contract of every journal, in each layout.
+
+mod flat {
+    annals_testkit::journal_suite!(super::super::suite::setup(annals_postgres::Layout::Flat));
+}
+
+mod ordering {
+    annals_testkit::journal_suite!(super::super::suite::setup(
+        annals_postgres::Layout::Ordering
+    ));
+}
 
 use annals_persistence::JournalRef;
+use annals_postgres::Layout;
 
 use crate::store::Store;
 
-async fn setup() -> (JournalRef, Store) {
-    let store = Store::shared().await;
+async fn setup(layout: Layout) -> (JournalRef, Store) {
+    let store = Store::shared(layout).await;
     (store.journal.clone(), store)
 }
-
-annals_testkit::journal_suite!(super::suite::setup());

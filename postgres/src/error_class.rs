@@ -20,6 +20,8 @@ pub enum ErrorClass {
     /// Not stored, and the fault of the data: a value that does not fit, a constraint, a trigger
     /// that objects, a limit of the server (classes 22, 23, 40002, 54, P0001).
     Refused,
+    /// Not stored: the partition that the row belongs to is not there.
+    NoPartition,
     /// The role lacks a privilege (42501).
     Denied,
     /// A table, column or schema is missing: not migrated, or the wrong `search_path` (42P01,
@@ -55,6 +57,8 @@ fn classify_answer(db: &DbError) -> ErrorClass {
         "23505" => ErrorClass::Duplicate {
             constraint: db.constraint().unwrap_or_default().to_owned(),
         },
+        // The message is in the language of the server; the place that reports it is not.
+        "23514" if db.routine() == Some("ExecFindPartition") => ErrorClass::NoPartition,
         "40001" | "40P01" | "55P03" => ErrorClass::Retryable,
         "40002" | "P0001" => ErrorClass::Refused,
         "42501" => ErrorClass::Denied,

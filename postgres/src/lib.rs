@@ -8,7 +8,8 @@
 //! | many short reads, or a stream of rows | [`Pool`], [`Reader`] |
 //! | many alike reads at the same time, which share queries | [`SharedReads`] |
 //! | what an error means for the caller | [`classify`], [`ErrorClass`] |
-//! | the tables | [`migrate`], [`schema_version`] |
+//! | the tables | [`migrate`], [`migrate_as`], [`NewJournal`], [`schema_version`] |
+//! | how the journal is divided | [`Layout`], [`JournalShape`] |
 //! | a server without installing a service | [`PrivateServer`] |
 //! | a fresh database for one test | `TestDatabase` (feature `test-database`) |
 //! | connections that are cut at the worst moment | `TestProxy` (feature `test-database`) |
@@ -18,7 +19,10 @@
 mod connect_error;
 mod connection;
 mod error_class;
+mod journal_shape;
+mod layout;
 mod migration;
+mod new_journal;
 mod pool;
 mod said;
 mod server;
@@ -33,9 +37,13 @@ mod test_proxy;
 pub use connect_error::ConnectError;
 pub use connection::{Connection, Role, connect, connect_as};
 pub use error_class::{ErrorClass, classify};
+pub use journal_shape::{JournalShape, MetadataKeeper};
+pub use layout::Layout;
 pub use migration::{
-    MigrateError, Migrated, Origin, SequenceError, check_ordering_sequence, migrate, schema_version,
+    MigrateError, Migrated, Origin, SequenceError, check_ordering_sequence, migrate, migrate_as,
+    schema_version,
 };
+pub use new_journal::NewJournal;
 pub use pool::{Pool, PoolError, ReadTransaction, Reader, Rows};
 pub use server::{PrivateServer, PrivateServerBuilder, PrivateServerError};
 pub use settings::{InvalidSettings, Settings};

@@ -1,15 +1,17 @@
 mod catalog;
 mod error;
 mod sequence;
+mod steps;
 
 use tokio_postgres::{Client, Transaction};
 
 pub use error::MigrateError;
 pub use sequence::{SequenceError, check_ordering_sequence};
 
-use crate::{Settings, connect};
+use crate::{Layout, NewJournal, Settings, connect};
 use catalog::Found;
 use error::Task;
+use steps::{Migration, migrations};
 
 /// What [`migrate`] found and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Migrated {
     pub applied: Vec<i32>,
     /// What the schema held before.
     pub origin: Origin,
+    /// How the journal is divided.
+    pub layout: Layout,
 }
 
 /// What a schema held before it was migrated.
@@ -39,7 +43,8 @@ pub enum Origin {
     Annals,
 }
 
-/// Creates or updates the tables of the flat layout in the first schema of the `search_path`.
+/// Creates the tables of the flat layout in the first schema of the `search_path`, or brings the journal
+/// that is there up to date, whatever its layout.
 ///
 /// Each migration is one transaction; an advisory lock lets several processes call this at once.
 /// When everything is in place it only reads, so that a role without `create` can start too.
@@ -49,8 +54,24 @@ pub enum Origin {
 ///
 /// Cancel safe: what is not finished is rolled back.
 pub async fn migrate(settings: &Settings) -> Result<Migrated, MigrateError> {
+    run(settings, None).await
+}
+
+/// The same, for a journal in another layout than the flat one.
+///
+/// # Errors
+/// As [`migrate`]; and the journal that is there has another layout than `wanted`. Its other settings
+/// count only where there is no journal yet.
+pub async fn migrate_as(
+    settings: &Settings,
+    wanted: &NewJournal,
+) -> Result<Migrated, MigrateError> {
+    run(settings, Some(wanted)).await
+}
+
+async fn run(settings: &Settings, wanted: Option<&NewJournal>) -> Result<Migrated, MigrateError> {
     let mut client = connect(settings).await?;
-    let migrated = bring_up_to_date(&mut client).await;
+    let migrated = bring_up_to_date(&mut client, wanted).await;
     // Not just dropped: a template database must have no session when this returns.
     client.close().await;
     migrated
@@ -68,31 +89,6 @@ pub async fn schema_version(client: &Client) -> Result<Option<i32>, tokio_postgr
     row.try_get(0)
 }
 
-pub(crate) struct Migration {
-    version: i32,
-    name: &'static str,
-    sql: &'static str,
-}
-
-/// Released files never change: a correction is a new file.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "journal",
-        sql: include_str!("../../schemas/flat/0001_journal.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "ordering_btree",
-        sql: include_str!("../../schemas/flat/0002_ordering_btree.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "durable_state",
-        sql: include_str!("../../schemas/flat/0003_durable_state.sql"),
-    },
-];
-
 /// "annals" in ASCII; one lock a database.
 const LOCK: i64 = 0x616e_6e61_6c73;
 
@@ -104,20 +100,35 @@ const BOOKKEEPING: &str = "
         applied_at timestamptz not null default now()
     )";
 
-async fn bring_up_to_date(client: &mut Client) -> Result<Migrated, MigrateError> {
+/// What this program would have done, in the layout of the journal.
+struct Plan<'a> {
+    steps: Vec<(&'static Migration, String)>,
+    layout: Layout,
+    new: &'a NewJournal,
+}
+
+async fn bring_up_to_date(
+    client: &mut Client,
+    wanted: Option<&NewJournal>,
+) -> Result<Migrated, MigrateError> {
     catalog::check_server(client).await?;
     catalog::check_schema(client).await?;
     let found = Found::read(client).await?;
-    let checksums = catalog::checksums(client, MIGRATIONS.iter().map(|it| it.sql)).await?;
-    let steps: Vec<(&Migration, &str)> = MIGRATIONS
-        .iter()
-        .zip(checksums.iter().map(String::as_str))
-        .collect();
+    let flat = NewJournal::default();
+    let new = wanted.unwrap_or(&flat);
+    let layout = found.layout(wanted)?;
+    let steps = migrations(layout);
+    let checksums = catalog::checksums(client, steps.iter().map(|it| it.sql)).await?;
+    let plan = Plan {
+        steps: steps.iter().zip(checksums).collect(),
+        layout,
+        new,
+    };
 
     let mut applied = Vec::new();
-    if !is_current(client, &steps).await? {
-        for &(migration, checksum) in &steps {
-            if apply(client, migration, checksum, &steps).await? {
+    if !is_current(client, &plan).await? {
+        for (migration, checksum) in &plan.steps {
+            if apply(client, migration, checksum, &plan).await? {
                 tracing::info!(
                     version = migration.version,
                     name = migration.name,
@@ -127,12 +138,13 @@ async fn bring_up_to_date(client: &mut Client) -> Result<Migrated, MigrateError>
             }
         }
     }
-    sequence::check_ordering_sequence(client).await?;
+    sequence::check_ordering_sequence(client, layout).await?;
     catalog::warn_if_intarray_is_hidden(client).await?;
     Ok(Migrated {
-        version: newest(),
+        version: plan.newest(),
         applied,
         origin: found.origin,
+        layout,
     })
 }
 
@@ -142,7 +154,7 @@ async fn apply(
     client: &mut Client,
     migration: &Migration,
     checksum: &str,
-    steps: &[(&Migration, &str)],
+    plan: &Plan<'_>,
 ) -> Result<bool, MigrateError> {
     let task = Task::of(migration);
     let transaction = client.transaction().await.map_err(|it| task.failed(it))?;
@@ -154,17 +166,17 @@ async fn apply(
     if !catalog::has_bookkeeping(transaction.client()).await? {
         Found::read(transaction.client())
             .await?
-            .check_that_it_is_flat()?;
+            .check(plan.layout)?;
         transaction
             .batch_execute(BOOKKEEPING)
             .await
             .map_err(|it| Task::BOOKKEEPING.failed(it))?;
     }
-    let present = verify(transaction.client(), steps).await?;
+    let present = verify(transaction.client(), plan).await?;
     if present.contains(&migration.version) {
         return Ok(false);
     }
-    write(transaction, migration, checksum)
+    write(transaction, migration, checksum, plan.new)
         .await
         .map_err(|it| task.failed(it))?;
     Ok(true)
@@ -174,7 +186,21 @@ async fn write(
     transaction: Transaction<'_>,
     migration: &Migration,
     checksum: &str,
+    new: &NewJournal,
 ) -> Result<(), tokio_postgres::Error> {
+    let settings = "select set_config('annals.partition_size', $1, true), set_config('annals.partition_prefix', $2, true), \
+                    set_config('annals.keeps_metadata', $3, true)";
+    let keeps_metadata = if new.keeps_metadata { "on" } else { "off" };
+    transaction
+        .query_one(
+            settings,
+            &[
+                &new.partition_size.to_string(),
+                &new.partition_prefix,
+                &keeps_metadata,
+            ],
+        )
+        .await?;
     transaction.batch_execute(migration.sql).await?;
     let note = "insert into annals_schema (version, name, checksum) values ($1, $2, $3)";
     transaction
@@ -183,41 +209,44 @@ async fn write(
     transaction.commit().await
 }
 
-async fn is_current(client: &Client, steps: &[(&Migration, &str)]) -> Result<bool, MigrateError> {
+async fn is_current(client: &Client, plan: &Plan<'_>) -> Result<bool, MigrateError> {
     if !catalog::has_bookkeeping(client).await? {
         return Ok(false);
     }
-    let present = verify(client, steps).await?;
-    Ok(MIGRATIONS.iter().all(|it| present.contains(&it.version)))
+    let present = verify(client, plan).await?;
+    Ok(plan
+        .steps
+        .iter()
+        .all(|(it, _)| present.contains(&it.version)))
 }
 
 /// The versions that are applied, once it is sure that each is what this program knows by its
 /// number.
-async fn verify(client: &Client, steps: &[(&Migration, &str)]) -> Result<Vec<i32>, MigrateError> {
+async fn verify(client: &Client, plan: &Plan<'_>) -> Result<Vec<i32>, MigrateError> {
     let rows = client
         .query(
             "select version, name, checksum from annals_schema order by version",
             &[],
         )
         .await?;
+    let known = plan.newest();
     let mut present = Vec::with_capacity(rows.len());
     for row in rows {
         let (version, name, checksum): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
-        match steps.iter().find(|(it, _)| it.version == version) {
-            None if version > newest() => present.push(version),
+        match plan.steps.iter().find(|(it, _)| it.version == version) {
+            None if version > known => present.push(version),
             Some((_, expected)) if *expected == checksum => present.push(version),
             _ => return Err(MigrateError::ChangedMigration { version, name }),
         }
     }
     match present.last() {
-        Some(&found) if found > newest() => Err(MigrateError::SchemaNewer {
-            found,
-            known: newest(),
-        }),
+        Some(&found) if found > known => Err(MigrateError::SchemaNewer { found, known }),
         _ => Ok(present),
     }
 }
 
-fn newest() -> i32 {
-    MIGRATIONS.last().map_or(0, |it| it.version)
+impl Plan<'_> {
+    fn newest(&self) -> i32 {
+        self.steps.last().map_or(0, |(it, _)| it.version)
+    }
 }

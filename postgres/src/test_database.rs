@@ -1,13 +1,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::server::url;
 use crate::sql_name::quoted;
 use crate::{
-    ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,
-    Settings, connect, migrate,
+    ConnectError, Connection, InvalidSettings, MigrateError, NewJournal, PrivateServer,
+    PrivateServerError, Settings, connect, migrate_as,
 };
 
 /// A fresh, migrated database for one test.
@@ -48,18 +48,26 @@ pub enum TestDatabaseError {
 
 /// Each test has a runtime of its own, so what is kept here must not belong to one.
 static SERVER: OnceCell<PrivateServer> = OnceCell::const_new();
-const TEMPLATE: &str = "annals_template";
+/// The journals for which there is a template; its place here is the end of its name.
+static TEMPLATES: Mutex<Vec<NewJournal>> = Mutex::const_new(Vec::new());
 
 impl TestDatabase {
     /// Creates it; the first call of a process takes about two seconds, later ones up to
     /// half a second (PostgreSQL copies some 300 files).
     pub async fn create() -> Result<Self, TestDatabaseError> {
+        Self::create_as(&NewJournal::default()).await
+    }
+
+    /// The same, with such a journal.
+    pub async fn create_as(journal: &NewJournal) -> Result<Self, TestDatabaseError> {
         if let Ok(url) = std::env::var("ANNALS_TEST_DATABASE_URL") {
-            return Self::create_on(Settings::parse(&url)?).await;
+            return Self::create_on(Settings::parse(&url)?, journal).await;
         }
-        let server = SERVER.get_or_try_init(start).await?;
+        let server = PrivateServer::builder().durable(false);
+        let server = SERVER.get_or_try_init(|| server.start()).await?;
+        let template = template(server, journal).await?;
         let name = unique_name();
-        let settings = server.create_database_from(&name, TEMPLATE).await?;
+        let settings = server.create_database_from(&name, &template).await?;
         Ok(Self {
             settings,
             url: Some(url(server.socket_dir(), &name)),
@@ -85,7 +93,7 @@ impl TestDatabase {
         connect(&self.settings).await
     }
 
-    async fn create_on(server: Settings) -> Result<Self, TestDatabaseError> {
+    async fn create_on(server: Settings, journal: &NewJournal) -> Result<Self, TestDatabaseError> {
         let name = unique_name();
         let administrator = connect(&server).await?;
         administrator
@@ -99,7 +107,7 @@ impl TestDatabase {
             url: None,
             external: Some(server),
         };
-        migrate(&database.settings).await?;
+        migrate_as(&database.settings, journal).await?;
         Ok(database)
     }
 }
@@ -130,11 +138,20 @@ impl Drop for TestDatabase {
     }
 }
 
-async fn start() -> Result<PrivateServer, TestDatabaseError> {
-    let server = PrivateServer::builder().durable(false).start().await?;
-    let template = server.create_database(TEMPLATE).await?;
-    migrate(&template).await?;
-    Ok(server)
+async fn template(
+    server: &PrivateServer,
+    journal: &NewJournal,
+) -> Result<String, TestDatabaseError> {
+    let mut templates = TEMPLATES.lock().await;
+    let name = |place: usize| format!("annals_template_{place}");
+    if let Some(place) = templates.iter().position(|it| it == journal) {
+        return Ok(name(place));
+    }
+    let name = name(templates.len());
+    let template = server.create_database(&name).await?;
+    migrate_as(&template, journal).await?;
+    templates.push(journal.clone());
+    Ok(name)
 }
 
 fn unique_name() -> String {

@@ -1,49 +1,82 @@
 use annals_persistence::SequenceNumber;
 use annals_postgres::{ConnectError, Connection, Settings, connect};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Statement};
 
-use crate::batch::{Columns, INSERT};
+use crate::batch::Columns;
 use crate::pending::PendingWrite;
+use crate::statements::{Answer, Statements};
 
 /// A connection with everything prepared.
 pub(crate) struct Session {
     connection: Connection,
     insert: Statement,
+    answer: Answer,
     look_up: Statement,
 }
 
-/// What is stored where a write belongs.
+/// What a statement that stores a batch did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Inserted {
+    /// Rows that are stored.
+    pub(super) events: u64,
+    /// The highest ordering among them, where the layout makes it known.
+    pub(super) newest: Option<i64>,
+}
+
+/// What is stored where a write belongs, and how far its persistence id has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
-    Nothing,
+    Nothing { highest: SequenceNumber },
     ByThisWriter,
     ByAnother { highest: SequenceNumber },
 }
 
 /// For each write the newest row within its sequence numbers, and the highest sequence number of
-/// its persistence id; both served by the primary key. A write is atomic, so its last row stands
-/// for all of it.
+/// its persistence id; both served by the index on (persistence_id, sequence_number). A write is
+/// atomic, so its last row stands for all of it.
 const LOOK_UP: &str = "\
-select w.position, j.sequence_number = w.last and j.writer = w.writer, \
+select w.position, j.sequence_number is not null, \
+  coalesce(j.sequence_number = w.last and j.writer = w.writer, false), \
   (select max(sequence_number) from journal where persistence_id = w.persistence_id) \
 from unnest($1::int8[], $2::text[], $3::int8[], $4::int8[], $5::text[]) \
   as w(position, persistence_id, first, last, writer) \
-cross join lateral ( \
+left join lateral ( \
   select sequence_number, coalesce(metadata->>'wid', metadata->>'writerUuid') as writer \
   from journal \
   where persistence_id = w.persistence_id and sequence_number between w.first and w.last \
   order by sequence_number desc limit 1 \
-) as j";
+) as j on true";
+
+/// Moves metadata that fell behind the events, because a writer did not keep it: served by the primary
+/// key of `journal_metadata` and the index on (persistence_id, sequence_number).
+const CATCH_UP: &str = "\
+insert into journal_metadata as kept (persistence_id, max_sequence_number, max_ordering, min_ordering) \
+select ids.id, newest.sequence_number, newest.ordering, -1 \
+from unnest($1::text[]) as ids (id) \
+cross join lateral ( \
+  select sequence_number, ordering from journal where persistence_id = ids.id order by sequence_number desc limit 1 \
+) as newest \
+order by ids.id \
+on conflict (persistence_id) do update set \
+  max_sequence_number = excluded.max_sequence_number, \
+  max_ordering = greatest(kept.max_ordering, excluded.max_ordering) \
+where kept.max_sequence_number < excluded.max_sequence_number";
 
 impl Session {
-    pub(crate) async fn open(settings: &Settings) -> Result<Self, ConnectError> {
+    pub(crate) async fn open(
+        settings: &Settings,
+        statements: &Statements,
+    ) -> Result<Self, ConnectError> {
         let connection = connect(settings).await?;
         let failed = |error| ConnectError::new(settings, error);
-        let insert = connection.prepare(INSERT).await.map_err(failed)?;
+        let insert = connection.prepare(&statements.insert).await;
+        let insert = insert.map_err(failed)?;
         let look_up = connection.prepare(LOOK_UP).await.map_err(failed)?;
         Ok(Self {
             connection,
             insert,
+            answer: statements.answer,
             look_up,
         })
     }
@@ -52,20 +85,33 @@ impl Session {
         self.connection.is_closed()
     }
 
-    pub(super) async fn insert(&self, part: &[PendingWrite]) -> Result<(), Error> {
+    pub(super) async fn insert(&self, part: &[PendingWrite]) -> Result<Inserted, Error> {
         let columns = Columns::of(part);
-        self.connection
-            .execute(
-                &self.insert,
-                &[
-                    &columns.sequence_numbers,
-                    &columns.persistence_ids,
-                    &columns.messages,
-                    &columns.tags,
-                    &columns.metadata,
-                ],
-            )
-            .await?;
+        let parameters: [&(dyn ToSql + Sync); 5] = [
+            &columns.sequence_numbers,
+            &columns.persistence_ids,
+            &columns.messages,
+            &columns.tags,
+            &columns.metadata,
+        ];
+        match self.answer {
+            Answer::Count => Ok(Inserted {
+                events: self.connection.execute(&self.insert, &parameters).await?,
+                newest: None,
+            }),
+            Answer::CountAndNewest => {
+                let row = self.connection.query_one(&self.insert, &parameters).await?;
+                Ok(Inserted {
+                    events: row.try_get::<_, i64>(0)?.unsigned_abs(),
+                    newest: row.try_get(1)?,
+                })
+            }
+        }
+    }
+
+    /// Brings the metadata of these persistence ids up to their events.
+    pub(super) async fn catch_up(&self, ids: &[&str]) -> Result<(), Error> {
+        self.connection.execute(CATCH_UP, &[&ids]).await?;
         Ok(())
     }
 
@@ -86,22 +132,25 @@ impl Session {
             )
             .await?;
 
-        let mut found = vec![Stored::Nothing; part.len()];
+        let nothing = Stored::Nothing {
+            highest: SequenceNumber::ZERO,
+        };
+        let mut found = vec![nothing; part.len()];
         for row in rows {
             let position: i64 = row.try_get(0)?;
-            let by_this_writer: Option<bool> = row.try_get(1)?;
-            let highest: i64 = row.try_get(2)?;
-            let highest = SequenceNumber::new(highest).unwrap_or_default();
+            let (taken, by_this_writer): (bool, bool) = (row.try_get(1)?, row.try_get(2)?);
+            let highest: Option<i64> = row.try_get(3)?;
+            let highest = SequenceNumber::new(highest.unwrap_or_default()).unwrap_or_default();
             let Some(stored) = usize::try_from(position)
                 .ok()
                 .and_then(|position| found.get_mut(position))
             else {
                 continue;
             };
-            *stored = if by_this_writer == Some(true) {
-                Stored::ByThisWriter
-            } else {
-                Stored::ByAnother { highest }
+            *stored = match (taken, by_this_writer) {
+                (false, _) => Stored::Nothing { highest },
+                (true, true) => Stored::ByThisWriter,
+                (true, false) => Stored::ByAnother { highest },
             };
         }
         Ok(found)

@@ -1,11 +1,13 @@
 use tokio_postgres::{Client, Error};
 
 use super::{MigrateError, Origin};
+use crate::{Layout, NewJournal};
 
 /// What the first schema of the `search_path` holds.
 pub(super) struct Found {
     pub(super) origin: Origin,
     schema: String,
+    exists: bool,
     /// `pg_partitioned_table.partstrat` of the journal.
     divided: Option<i8>,
     /// "table: problem" for what differs from the tables of the JVM plugin.
@@ -33,28 +35,43 @@ impl Found {
         Ok(Self {
             origin,
             schema,
+            exists,
             divided,
             problem,
         })
     }
 
-    /// Before anything is written: tables of the same name may be somebody else's.
-    pub(super) fn check_that_it_is_flat(self) -> Result<(), MigrateError> {
-        let schema = self.schema;
-        let layout = match self.divided.map(|it| it as u8) {
-            None => None,
-            Some(b'r') => Some("partitioned by ordering"),
-            Some(b'l') => Some("partitioned by persistence id"),
-            Some(_) => Some("partitioned"),
+    /// That of the journal that is there, or the wanted one.
+    pub(super) fn layout(&self, wanted: Option<&NewJournal>) -> Result<Layout, MigrateError> {
+        let there = match self.divided.map(i8::cast_unsigned) {
+            _ if !self.exists => return Ok(wanted.map_or(Layout::Flat, |it| it.layout)),
+            None => Layout::Flat,
+            Some(b'r') => Layout::Ordering,
+            Some(b'l') => Layout::Nested,
+            Some(_) => {
+                return Err(MigrateError::UnknownLayout {
+                    schema: self.schema.clone(),
+                });
+            }
         };
-        if let Some(layout) = layout {
-            return Err(MigrateError::OtherLayout { schema, layout });
+        match wanted {
+            Some(wanted) if wanted.layout != there => Err(MigrateError::OtherLayout {
+                schema: self.schema.clone(),
+                found: there,
+                wanted: wanted.layout,
+            }),
+            _ => Ok(there),
         }
+    }
+
+    /// Before anything is written: tables of the same name may be somebody else's.
+    pub(super) fn check(self, layout: Layout) -> Result<(), MigrateError> {
         match self.problem {
             Some((table, problem)) => Err(MigrateError::Unrecognised {
-                schema,
+                schema: self.schema,
                 table,
                 problem,
+                layout,
             }),
             None => Ok(()),
         }
@@ -151,9 +168,14 @@ const PROBLEMS: &str = "
         left join pg_catalog.pg_type y on y.oid = a.atttypid
         where t.oid is not null and y.typname is distinct from t.type
     ), keys (tbl, cols) as (values
-        ('journal', array['persistence_id', 'sequence_number']),
         ('snapshot', array['persistence_id', 'sequence_number']),
         ('journal_metadata', array['persistence_id'])
+        union all
+        -- Divided by ordering it has that key in each partition only.
+        select 'journal', case when exists (
+            select from pg_catalog.pg_partitioned_table p
+            where p.partrelid = to_regclass(format('%I.journal', current_schema())) and p.partstrat = 'r'
+        ) then array['ordering'] else array['persistence_id', 'sequence_number'] end
     ), unguarded as (
         select k.tbl, format('(%s) is not unique', array_to_string(k.cols, ', ')) as problem
         from keys k

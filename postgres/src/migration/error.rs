@@ -1,8 +1,8 @@
 use tokio_postgres::error::SqlState;
 
 use super::{Migration, SequenceError};
-use crate::ConnectError;
 use crate::said::said;
+use crate::{ConnectError, Layout};
 
 /// Why the schema is not as this program needs it. Nothing of the step that failed is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum MigrateError {
     /// A migration was applied with another text than this program has for it.
     #[error(
         "migration {version} ({name}) was applied to this schema with another text than this program has; \
-         use the program that applied it, or compare the tables with schemas/flat and then set its checksum in annals_schema \
+         use the program that applied it, or compare the tables with the files in schemas and then set its checksum in annals_schema \
          to what sha256sum prints for the file"
     )]
     ChangedMigration {
@@ -72,21 +72,32 @@ pub enum MigrateError {
         /// The `search_path` of the connection.
         search_path: String,
     },
-    /// The journal is divided in a way that the flat layout is not.
+    /// The journal has another layout than the one that was asked for.
     #[error(
-        "the table {schema}.journal is {layout}, and this program knows the flat layout only; use another schema, \
-         or copy the events into a flat journal"
+        "the table {schema}.journal has the layout {found}, not {wanted}; open it as it is, \
+         or use another schema; docs/layouts.md says how a journal gets another layout"
     )]
     OtherLayout {
         /// The schema of the table.
         schema: String,
         /// How it is divided.
-        layout: &'static str,
+        found: Layout,
+        /// What was asked for.
+        wanted: Layout,
+    },
+    /// The journal is divided in a way that no layout is.
+    #[error(
+        "the table {schema}.journal is divided neither by ranges of ordering nor by lists of persistence ids; \
+         use another schema, or copy the events into a journal of a known layout"
+    )]
+    UnknownLayout {
+        /// The schema of the table.
+        schema: String,
     },
     /// A table is there that is not one of the JVM plugin.
     #[error(
         "the table {schema}.{table} is not that of a journal: {problem}; use another schema, or bring the table to the layout \
-         in schemas/flat first"
+         in schemas/{layout} first"
     )]
     Unrecognised {
         /// The schema of the table.
@@ -95,6 +106,8 @@ pub enum MigrateError {
         table: String,
         /// What is missing or different.
         problem: String,
+        /// The layout that it is compared with.
+        layout: Layout,
     },
     /// The sequence behind `journal.ordering` is set in a way that loses events for readers.
     #[error(transparent)]

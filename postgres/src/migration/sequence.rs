@@ -1,5 +1,7 @@
 use tokio_postgres::Client;
 
+use crate::Layout;
+
 /// Why the numbers of `journal.ordering` cannot be trusted by readers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,11 +51,21 @@ const SEQUENCE: &str = "
     join pg_catalog.pg_sequence s on s.seqrelid = o.refobjid
     where a.attrelid = 'journal'::regclass and a.attname = 'ordering'";
 
+/// The sequence that belongs to the column: where writers name it themselves there is no default.
+const OWNED_SEQUENCE: &str = "
+    select s.seqrelid::regclass::text, s.seqcache, s.seqincrement, s.seqcycle
+    from pg_catalog.pg_sequence s
+    where s.seqrelid = coalesce(pg_get_serial_sequence('journal', 'ordering'), 'journal_ordering_seq')::regclass";
+
 /// Sees to it that `journal.ordering` grows one number at a time, which the horizon of the readers
 /// rests on. [`migrate`](crate::migrate) does this too.
-pub async fn check_ordering_sequence(client: &Client) -> Result<(), SequenceError> {
+pub async fn check_ordering_sequence(client: &Client, layout: Layout) -> Result<(), SequenceError> {
+    let sequence = match layout {
+        Layout::Ordering => OWNED_SEQUENCE,
+        Layout::Flat | Layout::Nested => SEQUENCE,
+    };
     let row = client
-        .query_opt(SEQUENCE, &[])
+        .query_opt(sequence, &[])
         .await?
         .ok_or(SequenceError::Missing)?;
     let (sequence, cache): (String, i64) = (row.try_get(0)?, row.try_get(1)?);

@@ -1,0 +1,75 @@
+use std::ops::Range;
+
+use annals_postgres::{Connection, JournalShape};
+use tokio_postgres::Error;
+
+use super::bounds::{Missing, missing, next_slot, parse_range};
+use super::ddl::attach_range;
+
+/// Where the journal stands.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// The next ordering that will be drawn.
+    next: i64,
+    partitions: Vec<Range<i64>>,
+}
+
+impl Standing {
+    pub(super) async fn read(connection: &Connection, shape: &JournalShape) -> Result<Self, Error> {
+        let next = format!(
+            "select last_value + case when is_called then 1 else 0 end from {}",
+            shape.sequence
+        );
+        let next = connection.query_one(&next, &[]).await?.try_get(0)?;
+        let rows = connection.query(PARTITIONS, &[]).await?;
+        let bounds = rows.iter().map(|row| row.try_get::<_, String>(0));
+        let bounds = bounds.collect::<Result<Vec<_>, Error>>()?;
+        Ok(Self {
+            next,
+            partitions: bounds.iter().filter_map(|it| parse_range(it)).collect(),
+        })
+    }
+
+    pub(super) fn missing(&self, shape: &JournalShape, ahead: u32) -> Vec<Missing> {
+        missing(&self.partitions, self.next, shape.partition_size, ahead)
+    }
+
+    /// The ordering at which one more partition is needed.
+    pub(super) const fn next_slot(&self, shape: &JournalShape) -> i64 {
+        next_slot(self.next, shape.partition_size)
+    }
+}
+
+/// Also those that are being detached: their ranges are taken until that has ended.
+const PARTITIONS: &str = "\
+select pg_get_expr(c.relpartbound, c.oid) from pg_catalog.pg_inherits i \
+join pg_catalog.pg_class c on c.oid = i.inhrelid where i.inhparent = 'journal'::regclass";
+
+/// Makes one partition; the name is the JVM plugin's, unless another table has it.
+pub(super) async fn make(
+    connection: &Connection,
+    shape: &JournalShape,
+    missing: &Missing,
+) -> Result<String, Error> {
+    let prefix = &shape.partition_prefix;
+    let (from, to) = (missing.range.start, missing.range.end);
+    let plain = missing.number.map(|number| format!("{prefix}_{number}"));
+    let free = "select name from unnest($1::text[]) with ordinality as n (name, place) \
+                where to_regclass(quote_ident(name)) is null order by place limit 1";
+    let names: Vec<String> = plain
+        .iter()
+        .cloned()
+        .chain([
+            format!("{prefix}_{from}_{to}"),
+            format!("{prefix}_{from}_{to}_again"),
+        ])
+        .collect();
+    let name: String = match connection.query_opt(free, &[&names]).await? {
+        Some(row) => row.try_get(0)?,
+        None => names[names.len() - 1].clone(),
+    };
+    let index = (plain.as_ref() == Some(&name)).then(|| format!("{name}_persistence_sequence_idx"));
+    let sql = attach_range(&name, &missing.range, index.as_deref());
+    connection.batch_execute(&sql).await?;
+    Ok(name)
+}

@@ -1,20 +1,20 @@
-//! What a raw client reaches on the JVM plugin's own flat tables: no actors, no protocol, one fixed
-//! payload, the same lanes. Two forms: the insert alone, which is what our journal sends, and the
-//! insert that also keeps `journal_metadata`, as the plugin's trigger would.
+//! What a raw client reaches on our own tables: no actors, no protocol, one fixed payload, the same
+//! lanes. Two forms: the insert alone, which is what our journal sends, and the insert that also
+//! keeps `journal_metadata`, as the plugin's trigger would.
 
 use std::collections::VecDeque;
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annals::{Settings, connect};
+use annals_postgres::migrate;
 use annals_rows::JsonbText;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Client;
 
-use crate::sample::{Sample, histogram};
-
-const TABLES: &str = include_str!("../../schemas/flat/0001_journal.sql");
+use crate::sample::Sample;
+use crate::writers::{Failure, Writer, drive};
 
 const INSERT: &str = "\
 insert into journal (sequence_number, persistence_id, message, tags, metadata) \
@@ -37,7 +37,7 @@ on conflict (persistence_id) do update set \
   max_ordering = greatest(kept.max_ordering, excluded.max_ordering)";
 
 const METADATA: &str =
-    r#"{"t": 1763700000000, "sid": 4, "wid": "0e6b1f2e-6f0d-4c58-9d5b-9a9f3f1d8a10"}"#;
+    r#"{"sid":4,"wid":"0e6b1f2e-6f0d-4c58-9d5b-9a9f3f1d8a10","t":1763700000000}"#;
 
 const LANES: usize = 4;
 const OPEN_AT: usize = 32;
@@ -45,7 +45,8 @@ const BATCH: usize = 400;
 
 struct Write {
     persistence_id: Arc<str>,
-    sequence_number: i64,
+    first: i64,
+    events: usize,
     done: oneshot::Sender<()>,
 }
 
@@ -74,7 +75,7 @@ pub(crate) struct Ceiling {
 impl Ceiling {
     /// Makes the tables in an empty database and opens the lanes.
     pub(crate) async fn open(settings: &Settings, form: Form) -> Result<Self, Box<dyn Error>> {
-        connect(settings).await?.batch_execute(TABLES).await?;
+        migrate(settings).await?;
         let (free, freed) = mpsc::unbounded_channel();
         let mut lanes = Vec::new();
         for number in 0..LANES {
@@ -93,41 +94,44 @@ impl Ceiling {
         Ok(Self { writes, run: 0 })
     }
 
-    /// So many writers, each with one event under way.
-    pub(crate) async fn measure(&mut self, writers: usize, time: Duration) -> Sample {
+    /// So many writers, each with one write of so many events under way.
+    pub(crate) async fn measure(
+        &mut self,
+        writers: usize,
+        events: usize,
+        time: Duration,
+    ) -> Result<Sample, Box<dyn Error>> {
         self.run += 1;
-        let begin = Instant::now();
-        let tasks: Vec<_> = (0..writers)
-            .map(|writer| {
-                let (writes, run) = (self.writes.clone(), self.run);
-                tokio::spawn(async move {
-                    let persistence_id: Arc<str> = format!("Ceiling|{run}-{writer}").into();
-                    let (mut latencies, mut stored) = (histogram(), 0);
-                    while begin.elapsed() < time {
-                        let sent = Instant::now();
-                        let (done, answer) = oneshot::channel();
-                        let write = Write {
-                            persistence_id: Arc::clone(&persistence_id),
-                            sequence_number: stored + 1,
-                            done,
-                        };
-                        if writes.send(write).await.is_err() || answer.await.is_err() {
-                            break;
-                        }
-                        stored += 1;
-                        latencies.saturating_record(sent.elapsed().as_micros() as u64);
-                    }
-                    (stored, latencies)
-                })
-            })
-            .collect();
-        let (mut events, mut latencies) = (0, histogram());
-        for task in tasks {
-            let (stored, some) = task.await.expect("a writer of the ceiling panicked");
-            events += stored as u64;
-            latencies.add(some).expect("all have the same bounds");
-        }
-        Sample::new(events, begin.elapsed(), &latencies)
+        let writers = (0..writers).map(|number| RawWriter {
+            writes: self.writes.clone(),
+            persistence_id: format!("Ceiling|{}-{number}", self.run).into(),
+            first: 1,
+            events,
+        });
+        drive(writers, time).await
+    }
+}
+
+struct RawWriter {
+    writes: mpsc::Sender<Write>,
+    persistence_id: Arc<str>,
+    first: i64,
+    events: usize,
+}
+
+impl Writer for RawWriter {
+    async fn write(&mut self) -> Result<u64, Failure> {
+        let (done, answer) = oneshot::channel();
+        let write = Write {
+            persistence_id: Arc::clone(&self.persistence_id),
+            first: self.first,
+            events: self.events,
+            done,
+        };
+        self.writes.send(write).await?;
+        answer.await?;
+        self.first += self.events as i64;
+        Ok(self.events as u64)
     }
 }
 
@@ -137,7 +141,7 @@ async fn dispatch(
     mut freed: mpsc::UnboundedReceiver<usize>,
 ) {
     let mut idle: Vec<usize> = (0..lanes.len()).rev().collect();
-    let mut waiting = VecDeque::new();
+    let (mut waiting, mut events) = (VecDeque::new(), 0);
     let mut arrived = Vec::new();
     loop {
         tokio::select! {
@@ -150,15 +154,23 @@ async fn dispatch(
                 if count == 0 {
                     return;
                 }
+                events += arrived.iter().map(|write: &Write| write.events).sum::<usize>();
                 waiting.extend(arrived.drain(..));
             }
         }
         while !waiting.is_empty()
             && !idle.is_empty()
-            && (idle.len() == lanes.len() || waiting.len() >= OPEN_AT)
+            && (idle.len() == lanes.len() || events >= OPEN_AT)
         {
-            let share = (waiting.len() / idle.len()).clamp(OPEN_AT, BATCH);
-            let batch = waiting.drain(..share.min(waiting.len())).collect();
+            let share = (events / idle.len()).clamp(OPEN_AT, BATCH);
+            let (mut batch, mut taken) = (Vec::new(), 0);
+            while taken < share
+                && let Some(write) = waiting.pop_front()
+            {
+                taken += write.events;
+                batch.push(write);
+            }
+            events -= taken;
             if let Some(lane) = idle.pop() {
                 // A lane that failed has said so; its writers see no answer.
                 let _ = lanes[lane].send(batch);
@@ -175,15 +187,16 @@ async fn lane(
     free: mpsc::UnboundedSender<usize>,
 ) -> Result<(), tokio_postgres::Error> {
     let insert = connection.prepare(form.statement()).await?;
+    let body = [0_u8; 100];
+    let json = JsonbText(METADATA.to_owned());
     while let Some(batch) = work.recv().await {
-        let body = [0_u8; 100];
-        let numbers: Vec<i64> = batch.iter().map(|write| write.sequence_number).collect();
-        let ids: Vec<&str> = batch.iter().map(|write| &*write.persistence_id).collect();
-        let messages: Vec<&[u8]> = batch.iter().map(|_| &body[..]).collect();
-        let metadata: Vec<JsonbText> = batch
-            .iter()
-            .map(|_| JsonbText(METADATA.to_owned()))
-            .collect();
+        let (mut numbers, mut ids) = (Vec::new(), Vec::new());
+        for write in &batch {
+            numbers.extend((write.first..).take(write.events));
+            ids.extend(std::iter::repeat_n(&*write.persistence_id, write.events));
+        }
+        let messages = vec![&body[..]; numbers.len()];
+        let metadata = vec![&json; numbers.len()];
         connection
             .execute(&insert, &[&numbers, &ids, &messages, &metadata])
             .await?;

@@ -1,12 +1,17 @@
 //! Real entities that persist one event of 100 bytes a command.
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use annals::{Annals, CodecError, Effect, EventSourced, Payload, Reply};
+use annals::{Annals, CodecError, Effect, EntityRef, EventSourced, Payload, Reply};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::sample::{Sample, histogram};
+use crate::sample::Sample;
+use crate::writers::{Failure, Writer, drive};
+
+/// As many are asked for at the same time.
+pub(crate) const ASKED_AT_ONCE: usize = 200;
 
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Counter {
@@ -49,32 +54,20 @@ pub(crate) async fn measure(
     writers: usize,
     time: Duration,
 ) -> Result<Sample, Box<dyn Error>> {
-    let mut entities = Vec::new();
-    for writer in 0..writers {
-        let id = format!("{run}-{writers}-{writer}");
-        entities.push(annals.entity::<Counter>(&id).await?);
-    }
-    let begin = Instant::now();
-    let tasks: Vec<_> = entities
-        .into_iter()
-        .map(|entity| {
-            tokio::spawn(async move {
-                let (mut latencies, mut stored) = (histogram(), 0);
-                while begin.elapsed() < time {
-                    let sent = Instant::now();
-                    entity.ask(Count).await?;
-                    stored += 1;
-                    latencies.saturating_record(sent.elapsed().as_micros() as u64);
-                }
-                Ok::<_, annals::AskError>((stored, latencies))
-            })
+    let entities: Vec<_> = stream::iter(0..writers)
+        .map(async |writer| {
+            let id = format!("{run}-{writers}-{writer}");
+            annals.entity::<Counter>(&id).await
         })
-        .collect();
-    let (mut events, mut latencies) = (0, histogram());
-    for task in tasks {
-        let (stored, some) = task.await??;
-        events += stored;
-        latencies.add(some)?;
+        .buffer_unordered(ASKED_AT_ONCE)
+        .try_collect()
+        .await?;
+    drive(entities, time).await
+}
+
+impl Writer for EntityRef<Count> {
+    async fn write(&mut self) -> Result<u64, Failure> {
+        self.ask(Count).await?;
+        Ok(1)
     }
-    Ok(Sample::new(events, begin.elapsed(), &latencies))
 }

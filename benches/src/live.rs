@@ -14,8 +14,9 @@ use annals_testkit::{MemoryJournal, MemorySnapshots};
 use futures::{StreamExt, TryStreamExt, stream};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::entities::{Count, Counter};
-use crate::load::{open, print_case};
+use crate::database::open;
+use crate::entities::{ASKED_AT_ONCE, Count, Counter};
+use crate::rounds::Line;
 use crate::sample::print_rate;
 
 /// How much is measured.
@@ -25,9 +26,6 @@ pub(crate) struct Plan {
     pub(crate) entities: usize,
     pub(crate) commands: usize,
 }
-
-/// As many are asked for at the same time.
-const ASKED_AT_ONCE: usize = 200;
 
 /// Measures in turn, so many rounds, and prints all of it.
 pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Error>> {
@@ -59,8 +57,8 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
         drop(live);
         annals.shutdown().await;
     }
-    println!("\ncase\tours\tyardstick\tratio\tspread");
-    print_case("command-ns-beside-bare-actor", &entity, &bare);
+    println!("\n{}", Line::HEAD);
+    Line::new("command-ns-beside-bare-actor", entity, bare).print();
     println!("\ncase\tmedian\tspread");
     print_rate("spawn-in-memory-per-second", &spawned);
     print_rate("spawn-on-postgresql-per-second", &on_postgres);

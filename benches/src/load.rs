@@ -2,12 +2,13 @@ use std::error::Error;
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-use annals::{Annals, Options, Settings, connect};
+use annals::{Annals, Settings};
 use flights::{Flight, flights_of_2013};
 
 use crate::ceiling::{Ceiling, Form};
+use crate::database::{fresh, open};
 use crate::entities;
-use crate::sample::{median, spread};
+use crate::rounds::Line;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -29,9 +30,9 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
             (Form::Events, "ceiling              ", &mut raw),
             (Form::EventsAndMetadata, "ceiling with metadata", &mut kept),
         ] {
-            let settings = fresh_database(server, "annals_bench_ceiling").await?;
+            let settings = fresh(server, "annals_bench_ceiling").await?;
             let mut ceiling = Ceiling::open(&settings, form).await?;
-            let sample = ceiling.measure(WRITERS, time).await;
+            let sample = ceiling.measure(WRITERS, 1, time).await?;
             println!("round {round}  {name} {WRITERS} writers    {sample}");
             samples.push(sample.events_per_second);
         }
@@ -49,26 +50,11 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
         year.push(sample);
         annals.shutdown().await;
     }
-    println!("\ncase\tours\tyardstick\tratio\tspread");
-    print_case("entities-900x1", &entity, &raw);
-    print_case("flights-of-2013", &year, &raw);
-    print_case("ceiling-with-metadata", &kept, &raw);
+    println!("\n{}", Line::HEAD);
+    Line::new("entities-900x1", entity, raw.clone()).print();
+    Line::new("flights-of-2013", year, raw.clone()).print();
+    Line::new("ceiling-with-metadata", kept, raw).print();
     Ok(())
-}
-
-pub(crate) async fn open(server: &Settings) -> Result<Annals, Box<dyn Error>> {
-    let settings = fresh_database(server, "annals_bench").await?;
-    Ok(Options::new(settings).open().await?)
-}
-
-/// A round must not pay for the rows of the one before it.
-async fn fresh_database(server: &Settings, name: &str) -> Result<Settings, Box<dyn Error>> {
-    let connection = connect(server).await?;
-    let drop = format!("drop database if exists {name} with (force)");
-    connection.execute(&drop, &[]).await?;
-    let create = format!("create database {name}");
-    connection.execute(&create, &[]).await?;
-    Ok(server.with_database(name))
 }
 
 async fn replay_year(annals: &Annals) -> Result<f64, Box<dyn Error>> {
@@ -76,16 +62,4 @@ async fn replay_year(annals: &Annals) -> Result<f64, Box<dyn Error>> {
     let begin = Instant::now();
     let loaded = flights::load(annals, &flights, pending(), |_| ()).await?;
     Ok(loaded.progress.stored as f64 / begin.elapsed().as_secs_f64())
-}
-
-/// Medians; the spread is that of the ratio, round by round.
-pub(crate) fn print_case(case: &str, ours: &[f64], yardstick: &[f64]) {
-    let ratios: Vec<f64> = ours.iter().zip(yardstick).map(|(a, b)| a / b).collect();
-    let (least, most) = spread(&ratios);
-    println!(
-        "{case}\t{:.0}\t{:.0}\t{:.2}\t{least:.2}-{most:.2}",
-        median(ours.to_vec()),
-        median(yardstick.to_vec()),
-        median(ratios)
-    );
 }

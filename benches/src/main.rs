@@ -1,19 +1,28 @@
-//! The write path of Annals beside a raw client on the same server, in alternating rounds.
+//! Annals beside a raw client on the same server, in alternating rounds.
 //!
-//! `scripts/bench load` prints what it measures and, last, one tab-separated line a case:
+//! `scripts/bench journal` prints what it measures and, last, one tab-separated line a case:
 //! `case  ours  yardstick  ratio  spread`.
 
+mod cases;
 mod ceiling;
+mod database;
 mod entities;
+mod journal;
 mod live;
 mod load;
 mod recovery;
+mod rounds;
 mod sample;
+mod writers;
 
 use std::error::Error;
+use std::time::Duration;
 
 use annals::{PrivateServer, Settings};
 use clap::{Parser, Subcommand};
+use glob::Pattern;
+
+use crate::rounds::Plan;
 
 /// Measures Annals beside a raw client on the same server: a private PostgreSQL, or the one that
 /// DATABASE_URL names (databases annals_bench and annals_bench_ceiling are made anew there).
@@ -25,6 +34,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Everything that has a bar, beside its yardstick
+    Journal {
+        /// Alternating rounds
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// Short measurements, under a minute in all
+        #[arg(long)]
+        quick: bool,
+        /// Only lines of that name
+        #[arg(long, value_name = "GLOB", default_value = "*")]
+        case: Pattern,
+    },
     /// Entities that persist one event a command, and the flights of 2013, beside the raw ceiling
     Load {
         /// Alternating rounds
@@ -57,6 +81,24 @@ enum Bench {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     match Arguments::parse().bench {
+        Bench::Journal {
+            rounds,
+            seconds,
+            quick,
+            case,
+        } => {
+            let time = Duration::from_secs_f64(if quick { 0.2 } else { seconds });
+            on_a_server(async |server| {
+                let server = server.clone();
+                let plan = Plan {
+                    server,
+                    rounds,
+                    time,
+                };
+                cases::run(&plan, journal::cases(), &case).await
+            })
+            .await
+        }
         Bench::Load { quick: true, .. } => {
             let plan = load::Plan {
                 rounds: 2,

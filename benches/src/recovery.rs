@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use annals::{Annals, Settings, connect};
 
+use crate::database::open;
 use crate::entities::Counter;
 use crate::live::spawn;
-use crate::load::open;
-use crate::sample::{Latency, Sample, histogram, print_rate};
+use crate::sample::{Latencies, Latency, print_rate};
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -73,11 +73,11 @@ async fn fill(annals: &Annals, entities: usize) -> Result<(), Box<dyn Error>> {
 
 /// From the question to the live entity, while nobody else asks.
 async fn one_by_one(annals: &Annals, plan: Plan) -> Result<Latency, Box<dyn Error>> {
-    let (begin, mut latencies) = (Instant::now(), histogram());
+    let mut latencies = Latencies::default();
     for number in plan.entities..plan.entities + plan.alone {
         let asked = Instant::now();
         annals.entity::<Counter>(&number.to_string()).await?;
-        latencies.saturating_record(asked.elapsed().as_micros() as u64);
+        latencies.record(asked.elapsed());
     }
-    Ok(Sample::new(plan.alone as u64, begin.elapsed(), &latencies).latency)
+    Ok(latencies.summary())
 }

@@ -1,9 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
 /// What one measurement found.
+#[derive(Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) events_per_second: f64,
     pub(crate) latency: Latency,
@@ -16,15 +15,40 @@ pub(crate) struct Latency {
     pub(crate) p99: Duration,
 }
 
+/// How long each answer took. Every writer keeps its own, so it must be small while it is empty.
+#[derive(Default)]
+pub(crate) struct Latencies(Vec<u32>);
+
+impl Latencies {
+    pub(crate) fn record(&mut self, latency: Duration) {
+        // An answer that takes more than an hour is as late as one that takes an hour.
+        self.0
+            .push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn add(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// Zero where nothing was answered.
+    pub(crate) fn summary(mut self) -> Latency {
+        self.0.sort_unstable();
+        let at = |percent: usize| {
+            let micros = self.0.get(self.0.len() * percent / 100);
+            Duration::from_micros(u64::from(micros.copied().unwrap_or_default()))
+        };
+        Latency {
+            p50: at(50),
+            p99: at(99),
+        }
+    }
+}
+
 impl Sample {
-    pub(crate) fn new(events: u64, elapsed: Duration, latencies: &Histogram<u64>) -> Self {
-        let at = |quantile| Duration::from_micros(latencies.value_at_quantile(quantile));
+    pub(crate) fn new(events: u64, elapsed: Duration, latencies: Latencies) -> Self {
         Self {
             events_per_second: events as f64 / elapsed.as_secs_f64(),
-            latency: Latency {
-                p50: at(0.5),
-                p99: at(0.99),
-            },
+            latency: latencies.summary(),
         }
     }
 }
@@ -37,11 +61,6 @@ impl fmt::Display for Sample {
             self.events_per_second, self.latency.p50, self.latency.p99
         )
     }
-}
-
-/// Microseconds up to a minute, to three digits.
-pub(crate) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are in order")
 }
 
 /// The middle one of an odd count, the mean of the middle two of an even one.

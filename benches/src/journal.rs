@@ -1,0 +1,10 @@
+//! The journal beside the ceiling: everything that writes.
+
+mod flat;
+
+use crate::cases::Case;
+
+/// Everything that has a bar, in the order in which it is printed.
+pub(crate) fn cases() -> Vec<Case> {
+    flat::cases()
+}

@@ -6,7 +6,7 @@ use annals_persistence::{
     CircuitBreaker, DurableState, DurableStateRef, Entities, EntityError, EntityRef,
     EntitySettings, EventSourced, JournalRef, QueryRef, SnapshotRef,
 };
-use annals_postgres::{Pool, PrivateServer, Settings, migrate};
+use annals_postgres::{Pool, PrivateServer, Settings, migrate, migrate_as};
 use annals_query::Queries;
 use annals_snapshot::SnapshotStore;
 use annals_state::DurableStateStore;
@@ -71,7 +71,10 @@ impl Annals {
     ) -> Result<Self, OpenError> {
         let settings = options.settings;
         if options.migrate {
-            migrate(&settings).await?;
+            match &options.layout {
+                Some(journal) => migrate_as(&settings, journal).await?,
+                None => migrate(&settings).await?,
+            };
         }
         let pool = Pool::new(settings.clone(), options.readers);
         let journal = Journal::start(&settings, pool.clone(), options.journal).await?;

@@ -25,8 +25,8 @@ pub use annals_persistence::{
     StateRejection, StateSignal, StateWriteError, StoredState, UpsertState,
 };
 pub use annals_postgres::{
-    ConnectError, Connection, InvalidSettings, MigrateError, PrivateServer, PrivateServerError,
-    Settings, connect,
+    ConnectError, Connection, InvalidSettings, Layout, MigrateError, NewJournal, PrivateServer,
+    PrivateServerError, Settings, connect,
 };
 pub use ractor;
 

@@ -1,6 +1,6 @@
 use annals_journal::JournalSettings;
 use annals_persistence::{BreakerSettings, EntitySettings};
-use annals_postgres::Settings;
+use annals_postgres::{NewJournal, Settings};
 
 use crate::{Annals, OpenError};
 
@@ -13,6 +13,7 @@ pub struct Options {
     pub(crate) entities: EntitySettings,
     pub(crate) breaker: Option<BreakerSettings>,
     pub(crate) migrate: bool,
+    pub(crate) layout: Option<NewJournal>,
 }
 
 impl Options {
@@ -25,6 +26,7 @@ impl Options {
             entities: EntitySettings::default(),
             breaker: None,
             migrate: true,
+            layout: None,
         }
     }
 
@@ -59,8 +61,32 @@ impl Options {
         self
     }
 
+    /// The layout that the journal gets where there is none yet; flat unless this is called. A journal that
+    /// is there keeps its own, and opening fails where that is another one:
+    /// [`MigrateError::OtherLayout`](crate::MigrateError::OtherLayout). Without this call a journal in any
+    /// layout is opened as it is.
+    ///
+    /// ```no_run
+    /// use std::num::NonZeroU64;
+    /// use annals::{Layout, NewJournal, Options, Settings};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let settings = Settings::parse("postgresql://app@localhost/app")?;
+    /// let five_million = NonZeroU64::new(5_000_000).expect("not zero");
+    /// let by_ordering = NewJournal::new(Layout::Ordering).partition_size(five_million);
+    /// let annals = Options::new(settings).layout(by_ordering).open().await?;
+    /// # let _ = annals;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn layout(mut self, journal: NewJournal) -> Self {
+        self.layout = Some(journal);
+        self
+    }
+
     /// Takes the tables as they are, for a role that may not create any. Someone else runs the
-    /// migrations then.
+    /// migrations then, and [`Self::layout`] says nothing.
     #[must_use]
     pub const fn without_migrations(mut self) -> Self {
         self.migrate = false;

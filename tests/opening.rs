@@ -1,6 +1,8 @@
+use std::num::NonZeroU64;
+
 use annals::{
-    Annals, BreakerSettings, BreakerState, ConnectError, EntitySettings, MigrateError, OpenError,
-    Options,
+    Annals, BreakerSettings, BreakerState, ConnectError, EntitySettings, Layout, MigrateError,
+    NewJournal, OpenError, Options, PrivateServer,
 };
 use annals_postgres::TestDatabase;
 
@@ -104,4 +106,36 @@ async fn without_migrations_the_tables_are_taken_as_they_are() {
     let account = annals.entity::<Account>("42").await.unwrap();
     assert_eq!(account.ask(deposit(3)).await.unwrap(), 3);
     annals.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_journal_gets_the_layout_that_was_asked_for_and_keeps_it() {
+    let server = PrivateServer::builder().durable(false).start();
+    let server = server.await.unwrap();
+    let settings = server.settings();
+    let ten = NonZeroU64::new(10).unwrap();
+    let by_ordering = NewJournal::new(Layout::Ordering).partition_size(ten);
+    let options = Options::new(settings.clone()).layout(by_ordering);
+    let annals = options.open().await.unwrap();
+    let account = annals.entity::<Account>("42").await.unwrap();
+    for total in 1..=30 {
+        assert_eq!(account.ask(deposit(1)).await.unwrap(), total);
+    }
+    annals.shutdown().await;
+    let connection = annals::connect(&settings).await.unwrap();
+    let partitions = "select count(distinct tableoid) from journal";
+    let partitions: i64 = connection.query_one(partitions, &[]).await.unwrap().get(0);
+    assert!(partitions >= 3, "{partitions}");
+
+    let as_it_is = Options::new(settings.clone()).open().await.unwrap();
+    let account = as_it_is.entity::<Account>("42").await.unwrap();
+    assert_eq!(account.ask(Command::Balance).await.unwrap(), 30);
+    as_it_is.shutdown().await;
+
+    let flat = Options::new(settings).layout(NewJournal::new(Layout::Flat));
+    let error = flat.open().await.unwrap_err();
+    let OpenError::Migrate(MigrateError::OtherLayout { found, wanted, .. }) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((found, wanted), (Layout::Ordering, Layout::Flat));
 }

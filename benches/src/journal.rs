@@ -3,6 +3,7 @@
 mod flat;
 
 use crate::cases::Case;
+pub(crate) use flat::ProtocolWriter;
 
 /// Everything that has a bar, in the order in which it is printed.
 pub(crate) fn cases() -> Vec<Case> {

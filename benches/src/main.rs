@@ -7,6 +7,7 @@ mod cases;
 mod ceiling;
 mod database;
 mod entities;
+mod growth;
 mod journal;
 mod live;
 mod load;
@@ -18,7 +19,7 @@ mod writers;
 use std::error::Error;
 use std::time::Duration;
 
-use annals::{PrivateServer, Settings};
+use annals::{Layout, PrivateServer, Settings};
 use clap::{Parser, Subcommand};
 use glob::Pattern;
 
@@ -48,6 +49,21 @@ enum Bench {
         /// Only lines of that name
         #[arg(long, value_name = "GLOB", default_value = "*")]
         case: Pattern,
+    },
+    /// How writing and recovery bend as a journal grows, and what an event takes on disk
+    Growth {
+        /// flat, ordering or nested
+        #[arg(long, default_value = "flat", value_parser = layout)]
+        layout: Layout,
+        /// Sizes in millions of events, ascending
+        #[arg(long, value_delimiter = ',', default_value = "1,10,50")]
+        millions: Vec<u64>,
+        /// Alternating rounds
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 4.0)]
+        seconds: f64,
     },
     /// Entities that persist one event a command, and the flights of 2013, beside the raw ceiling
     Load {
@@ -99,6 +115,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
             })
             .await
         }
+        Bench::Growth {
+            layout,
+            millions,
+            rounds,
+            seconds,
+        } => {
+            on_a_server(async |server| {
+                let plan = Plan {
+                    server: server.clone(),
+                    rounds,
+                    time: Duration::from_secs_f64(seconds),
+                };
+                growth::run(&plan, layout, &millions).await
+            })
+            .await
+        }
         Bench::Load { quick: true, .. } => {
             let plan = load::Plan {
                 rounds: 2,
@@ -137,6 +169,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             on_a_server(async |server| recovery::run(server, plan).await).await
         }
     }
+}
+
+fn layout(name: &str) -> Result<Layout, String> {
+    [Layout::Flat, Layout::Ordering, Layout::Nested]
+        .into_iter()
+        .find(|it| it.name() == name)
+        .ok_or_else(|| format!("{name:?} is no layout; there are flat, ordering and nested"))
 }
 
 /// The server that DATABASE_URL names, or a private one.

@@ -57,7 +57,7 @@ async fn measure(
 }
 
 /// Writes by the protocol, as an entity would.
-pub(super) struct ProtocolWriter {
+pub(crate) struct ProtocolWriter {
     journal: JournalRef,
     persistence_id: PersistenceId,
     writer: WriterId,
@@ -66,16 +66,26 @@ pub(super) struct ProtocolWriter {
 }
 
 impl ProtocolWriter {
-    pub(super) fn new(
+    pub(crate) fn new(
         journal: &JournalRef,
         persistence_id: String,
+        events: usize,
+    ) -> Result<Self, Box<dyn Error>> {
+        Self::from(journal, persistence_id, SequenceNumber::FIRST, events)
+    }
+
+    /// One that goes on at this sequence number.
+    pub(crate) fn from(
+        journal: &JournalRef,
+        persistence_id: String,
+        next: SequenceNumber,
         events: usize,
     ) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
             journal: journal.clone(),
             persistence_id: PersistenceId::parse(persistence_id)?,
             writer: WriterId::random(),
-            next: SequenceNumber::FIRST,
+            next,
             events,
         })
     }

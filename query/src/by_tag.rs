@@ -27,7 +27,8 @@ const OFFSETS: i64 = 50_000;
 /// Rows of one batch.
 const ROWS: usize = 1000;
 
-/// Served by `journal_tags_idx`, or by `journal_ordering_btree_idx` where that is cheaper.
+/// May give events below a deletion mark, which are then left out of the rows. Served by
+/// `journal_tags_idx`, or by `journal_ordering_btree_idx` where that is cheaper.
 const FIND: &str = "\
 select ordering from journal \
 where tags @> array[$1::int] and ordering > $2 and ordering <= $3 and not deleted \

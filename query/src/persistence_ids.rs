@@ -19,7 +19,8 @@ pub(crate) struct PersistenceIds {
 const PAGE: i64 = 1000;
 
 /// One look into the primary key a persistence id, however many events it has. An id whose first
-/// event lies behind $3 is left to the tail, so that live reading gives it once.
+/// event lies behind $3, or lay there before it was erased, is left to the tail, so that live reading
+/// gives it once.
 const LEAP: &str = "\
 with recursive ids as ( \
   (select persistence_id, sequence_number, ordering from journal \
@@ -30,12 +31,24 @@ with recursive ids as ( \
     where persistence_id > ids.persistence_id order by persistence_id, sequence_number limit 1 \
   ) as next \
 ) \
-select ordering, persistence_id, sequence_number = 1 and ordering > $3 from ids limit $2";
+select ordering, persistence_id, coalesce( \
+  case \
+    when sequence_number = 1 then ordering \
+    else (select first_ordering from journal_deletion where persistence_id = ids.persistence_id) \
+  end > $3, false) \
+from ids limit $2";
 
-/// Served by `journal_ordering_btree_idx`.
+/// First events, and where those were that are erased. Served by `journal_ordering_btree_idx` and
+/// `journal_deletion_first_ordering_idx`.
 const NEW: &str = "\
-select ordering, persistence_id from journal \
-where ordering > $1 and ordering <= $2 and sequence_number = 1 order by ordering limit $3";
+(select ordering, persistence_id from journal \
+ where ordering > $1 and ordering <= $2 and sequence_number = 1 \
+ order by ordering limit $3) \
+union all \
+(select first_ordering, persistence_id from journal_deletion \
+ where first_ordering > $1 and first_ordering <= $2 \
+ order by first_ordering limit $3) \
+order by ordering limit $3";
 
 impl PersistenceIds {
     pub(crate) async fn run(self) {

@@ -2,6 +2,7 @@
 
 mod by_persistence_id;
 mod by_tag;
+mod deletes;
 mod failure;
 mod foreign;
 mod horizon;

@@ -16,10 +16,13 @@ macro_rules! select_events {
     };
 }
 
-/// Events of the persistence id $1 with sequence numbers from $2 to $3, at most $4. Served by the
-/// primary key, in its order.
+/// Events of the persistence id $1 with sequence numbers from $2 to $3, at most $4, that are not
+/// deleted. Served by the primary key, in its order, from the deletion mark on: rows that are gone
+/// cost nothing.
 pub const EVENTS_BY_PERSISTENCE_ID: &str = select_events!(
     "where persistence_id = $1 and sequence_number between $2 and $3 and not deleted \
+       and sequence_number > coalesce( \
+         (select deleted_to from journal_deletion where persistence_id = $1), 0) \
      order by sequence_number limit $4"
 );
 
@@ -34,13 +37,25 @@ pub const EVENTS_BY_PERSISTENCE_IDS: &str = concat!(
     select_events!(
         "where persistence_id = wanted.id and sequence_number between wanted.first and wanted.last \
            and not deleted \
+           and sequence_number > coalesce( \
+             (select deleted_to from journal_deletion where persistence_id = wanted.id), 0) \
          order by sequence_number limit wanted.most"
     ),
     ") as events"
 );
 
-/// The events with the orderings $1. Served by `journal_ordering_btree_idx`.
-pub const EVENTS_BY_ORDERING: &str = select_events!("where ordering = any($1) order by ordering");
+/// The events with the orderings $1 that are not deleted. Served by `journal_ordering_btree_idx`.
+///
+/// Rows below a deletion mark are there until they are erased, and only until then are marks asked
+/// for: the first condition is one look into the empty `journal_deletion_pending_idx`.
+pub const EVENTS_BY_ORDERING: &str = select_events!(
+    "where ordering = any($1) and not deleted \
+       and ((select deleted_to from journal_deletion where erased_to < deleted_to \
+             order by deleted_to limit 1) is null \
+         or not exists (select from journal_deletion as mark \
+           where mark.persistence_id = journal.persistence_id and deleted_to >= sequence_number)) \
+     order by ordering"
+);
 
 /// Makes an envelope of a row that was selected by [`EVENTS_BY_PERSISTENCE_ID`],
 /// [`EVENTS_BY_PERSISTENCE_IDS`] or [`EVENTS_BY_ORDERING`].

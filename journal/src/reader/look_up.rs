@@ -5,23 +5,30 @@ use tokio_postgres::{Error, Row};
 
 use super::first_page::{dealt, limit};
 
-/// The ends of the histories of $1. Each of the three look-ups of one reads one entry of the primary
-/// key, but where events are marked as deleted the second passes over all of them. Without `offset 0`
-/// the server puts the first two into the third, and plans half as long again.
+/// The ends of the histories of $1. What is deleted ends at the mark, or behind it where a JVM has
+/// marked rows. Each of the three look-ups of rows reads one entry of the primary key, but where rows
+/// behind the mark are marked the second passes over all of them. Without `offset 0` the server puts
+/// the inner ones into the outer ones, and plans half as long again.
 const EDGES: &str = "\
-select place, highest, ( \
+select place, highest, greatest(mark, ( \
   select sequence_number from journal \
   where persistence_id = edges.id and deleted \
     and sequence_number = coalesce(edges.first_live - 1, edges.highest) \
-) \
+)) \
 from ( \
   select \
-    id, place, \
+    id, place, mark, \
     (select sequence_number from journal where persistence_id = id \
      order by sequence_number desc limit 1) as highest, \
     (select sequence_number from journal where persistence_id = id and not deleted \
+       and sequence_number > coalesce(mark, 0) \
      order by sequence_number limit 1) as first_live \
-  from unnest($1::text[]) with ordinality as wanted (id, place) \
+  from ( \
+    select \
+      id, place, (select deleted_to from journal_deletion where persistence_id = id) as mark \
+    from unnest($1::text[]) with ordinality as wanted (id, place) \
+    offset 0 \
+  ) as marked \
   offset 0 \
 ) as edges";
 

@@ -32,6 +32,7 @@ const FLAT: &[Migration] = &[
     migration!(1, "journal", "flat/0001_journal.sql"),
     migration!(2, "ordering_btree", "flat/0002_ordering_btree.sql"),
     migration!(3, "durable_state", "common/durable_state.sql"),
+    migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
 ];
 
@@ -39,6 +40,7 @@ const ORDERING: &[Migration] = &[
     migration!(1, "journal", "ordering/0001_journal.sql"),
     migration!(2, "tables", "common/tables.sql"),
     migration!(3, "durable_state", "common/durable_state.sql"),
+    migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
 ];
 
@@ -46,6 +48,7 @@ const NESTED: &[Migration] = &[
     migration!(1, "journal", "nested/0001_journal.sql"),
     migration!(2, "tables", "common/tables.sql"),
     migration!(3, "durable_state", "common/durable_state.sql"),
+    migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
     migration!(6, "ordering_btree", "flat/0002_ordering_btree.sql"),
 ];

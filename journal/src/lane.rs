@@ -367,7 +367,7 @@ fn settle_found(
                 settled.push((pending, Err(error)));
                 continue;
             }
-            Stored::ByAnother { highest } => highest,
+            Stored::ByAnother { highest } | Stored::Erased { highest } => highest,
             Stored::Nothing { highest } => {
                 let before = highest_then.get(&persistence_id).copied();
                 let before: SequenceNumber = before.unwrap_or(highest);

@@ -49,10 +49,21 @@ impl Statements {
 
 /// `ordering` is drawn by the default of the column, inside the insert and never before it: readers rely
 /// on a writer holding its lock on the table before it has a number (docs/reading.md).
+///
+/// Stores nothing at all where a write is at or below its deletion mark: the index on (persistence_id,
+/// sequence_number) no longer knows numbers whose rows are gone. While there are no marks, nobody looks
+/// for any.
 const EVENTS_ALONE: &str = "\
 insert into journal (sequence_number, persistence_id, message, tags, metadata) \
 select s, p, m, t::int[], j \
-from unnest($1::int8[], $2::text[], $3::bytea[], $4::text[], $5::jsonb[]) as w(s, p, m, t, j)";
+from unnest($1::int8[], $2::text[], $3::bytea[], $4::text[], $5::jsonb[]) as w(s, p, m, t, j) \
+where not exists (select from journal_deletion) \
+  or not exists ( \
+    select from ( \
+      select p, min(s) as first from unnest($1::int8[], $2::text[]) as w(s, p) group by p \
+    ) as begun \
+    where first <= (select deleted_to from journal_deletion where persistence_id = p) \
+  )";
 
 /// The gate: stores the events and moves the metadata of each persistence id, provided that its highest
 /// sequence number is the one before. Otherwise a number that is none fails the statement, with nothing

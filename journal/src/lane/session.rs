@@ -27,9 +27,17 @@ pub(super) struct Inserted {
 /// What is stored where a write belongs, and how far its persistence id has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
-    Nothing { highest: SequenceNumber },
+    Nothing {
+        highest: SequenceNumber,
+    },
     ByThisWriter,
-    ByAnother { highest: SequenceNumber },
+    ByAnother {
+        highest: SequenceNumber,
+    },
+    /// It is below the deletion mark and gone, whoever wrote it.
+    Erased {
+        highest: SequenceNumber,
+    },
 }
 
 /// For each write the newest row within its sequence numbers, and the highest sequence number of
@@ -38,7 +46,9 @@ pub(super) enum Stored {
 const LOOK_UP: &str = "\
 select w.position, j.sequence_number is not null, \
   coalesce(j.sequence_number = w.last and j.writer = w.writer, false), \
-  (select max(sequence_number) from journal where persistence_id = w.persistence_id) \
+  (select max(sequence_number) from journal where persistence_id = w.persistence_id), \
+  coalesce( \
+    w.first <= (select deleted_to from journal_deletion where persistence_id = w.persistence_id), false) \
 from unnest($1::int8[], $2::text[], $3::int8[], $4::int8[], $5::text[]) \
   as w(position, persistence_id, first, last, writer) \
 left join lateral ( \
@@ -63,6 +73,10 @@ on conflict (persistence_id) do update set \
   max_ordering = greatest(kept.max_ordering, excluded.max_ordering) \
 where kept.max_sequence_number < excluded.max_sequence_number";
 
+/// The plan of a statement is made once and kept: a table that was small then must not be read as a
+/// whole when it has grown.
+const BY_INDEX: &str = "set enable_seqscan = off";
+
 impl Session {
     pub(crate) async fn open(
         settings: &Settings,
@@ -70,6 +84,7 @@ impl Session {
     ) -> Result<Self, ConnectError> {
         let connection = connect(settings).await?;
         let failed = |error| ConnectError::new(settings, error);
+        connection.batch_execute(BY_INDEX).await.map_err(failed)?;
         let insert = connection.prepare(&statements.insert).await;
         let insert = insert.map_err(failed)?;
         let look_up = connection.prepare(LOOK_UP).await.map_err(failed)?;
@@ -139,6 +154,7 @@ impl Session {
         for row in rows {
             let position: i64 = row.try_get(0)?;
             let (taken, by_this_writer): (bool, bool) = (row.try_get(1)?, row.try_get(2)?);
+            let deleted: bool = row.try_get(4)?;
             let highest: Option<i64> = row.try_get(3)?;
             let highest = SequenceNumber::new(highest.unwrap_or_default()).unwrap_or_default();
             let Some(stored) = usize::try_from(position)
@@ -148,6 +164,7 @@ impl Session {
                 continue;
             };
             *stored = match (taken, by_this_writer) {
+                (false, _) if deleted => Stored::Erased { highest },
                 (false, _) => Stored::Nothing { highest },
                 (true, true) => Stored::ByThisWriter,
                 (true, false) => Stored::ByAnother { highest },

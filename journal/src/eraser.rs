@@ -1,35 +1,51 @@
+//! Deletes events: a mark at once, the rows in the background.
+
+mod slices;
+mod sweeper;
+mod writers;
+
 use std::sync::Arc;
 
 use annals_persistence::{DeleteError, DeleteEvents, SharedError};
-use annals_postgres::Pool;
+use annals_postgres::{Pool, Settings};
 use ractor::RpcReplyPort;
 
-/// Deletes events as the JVM plugin does by default: logically. The rows stay, marked, so that the
-/// highest sequence number survives and no number can be taken twice: a writer that is behind, and
-/// would write where others have deleted, gets its conflict.
+use sweeper::Sweeper;
+
+/// Moves deletion marks, and has the rows below them removed. The sweeping ends with the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Eraser {
     pool: Pool,
+    sweeper: Arc<Sweeper>,
 }
 
-/// Served by the primary key.
-const ERASE: &str = "\
-update journal set deleted = true \
-where persistence_id = $1 and sequence_number <= $2 and not deleted";
+/// Never beyond the highest sequence number, so that the next event is not deleted in advance, and
+/// never back. Reads one entry of the primary key, however many events there are.
+const MARK: &str = "\
+insert into journal_deletion as mark (persistence_id, deleted_to) \
+select $1, least($2, highest) \
+from (select max(sequence_number) as highest from journal where persistence_id = $1) as history \
+where least($2, highest) > 0 and highest is not null \
+on conflict (persistence_id) do update set deleted_to = excluded.deleted_to \
+  where mark.deleted_to < excluded.deleted_to";
 
 impl Eraser {
-    pub(crate) const fn new(pool: Pool) -> Self {
-        Self { pool }
+    /// Begins to sweep what earlier processes have left.
+    pub(crate) fn new(settings: Settings, pool: Pool) -> Self {
+        Self {
+            sweeper: Arc::new(Sweeper::spawn(settings, pool.clone())),
+            pool,
+        }
     }
 
-    /// Ends when they are marked and the reply port is told.
+    /// Ends when nobody reads the events any more and the reply port is told.
     pub(crate) async fn serve(
         self,
         delete: DeleteEvents,
         reply: RpcReplyPort<Result<(), DeleteError>>,
     ) {
         let result = self
-            .erase(&delete)
+            .mark(&delete)
             .await
             .map_err(|source| DeleteError::Unavailable {
                 persistence_id: delete.persistence_id,
@@ -40,14 +56,17 @@ impl Eraser {
         let _ = reply.send(result);
     }
 
-    async fn erase(&self, delete: &DeleteEvents) -> Result<(), SharedError> {
+    async fn mark(&self, delete: &DeleteEvents) -> Result<(), SharedError> {
         let connection = self.pool.get().await.map_err(shared)?;
-        let erase = connection.prepared(ERASE).await.map_err(shared)?;
+        let mark = connection.prepared(MARK).await.map_err(shared)?;
         let persistence_id = delete.persistence_id.as_str();
-        connection
-            .execute(&erase, &[&persistence_id, &delete.to.get()])
+        let moved = connection
+            .execute(&mark, &[&persistence_id, &delete.to.get()])
             .await
             .map_err(shared)?;
+        if moved > 0 {
+            self.sweeper.wake();
+        }
         Ok(())
     }
 }

@@ -51,7 +51,7 @@ impl Journal {
             freed,
             TagIds::new(pool.clone(), journal.patience),
             ReplayReader::new(pool.clone()),
-            Eraser::new(pool),
+            Eraser::new(settings.clone(), pool),
         );
         let (actor, _) = Actor::spawn(None, JournalActor, Mailbox::new(inbox, dispatcher)).await?;
         Ok(Self {

@@ -4,6 +4,7 @@ mod away;
 mod conflict;
 mod crash;
 mod cut;
+mod deletes;
 mod edges;
 mod hold;
 mod isolation;

@@ -121,9 +121,8 @@ async fn a_conflict_reads_a_few_entries_a_write() {
     assert!((writes..5 * writes).contains(&read), "{read} for {writes}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_delete_reads_the_events_that_it_marks() {
-    let store = filled().await;
+/// Deletes the first 30 events of some histories.
+async fn delete_some(store: &Store) {
     for entity in 1..=TIMES {
         let delete = store.journal.delete(DeleteEvents {
             persistence_id: id(format!("entity-{entity}")),
@@ -131,6 +130,34 @@ async fn a_delete_reads_the_events_that_it_marks() {
         });
         delete.await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_reads_the_highest_number_however_many_events_it_deletes() {
+    let store = filled().await;
+    let writer = store.connect().await;
+    // While somebody writes who began before, nothing is erased.
+    let begin = "begin; insert into journal (persistence_id, sequence_number, message, metadata) \
+                 values ('other', 1, '', '{}')";
+    writer.batch_execute(begin).await.unwrap();
+    delete_some(&store).await;
+    store.journal.drain().await;
+    drop(writer);
+    let read = entries_read(&store).await;
+    assert!((TIMES..5 * TIMES).contains(&read), "{read}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasing_reads_what_it_erases() {
+    let store = filled().await;
+    delete_some(&store).await;
+    let observer = store.connect().await;
+    until(
+        &observer,
+        "select not exists (select from journal_deletion where erased_to < deleted_to)",
+    )
+    .await;
+    drop(observer);
     let read = entries_read(&store).await;
     assert!((30 * TIMES..40 * TIMES).contains(&read), "{read}");
 }

@@ -57,13 +57,7 @@ const EVENTS_ALONE: &str = "\
 insert into journal (sequence_number, persistence_id, message, tags, metadata) \
 select s, p, m, t::int[], j \
 from unnest($1::int8[], $2::text[], $3::bytea[], $4::text[], $5::jsonb[]) as w(s, p, m, t, j) \
-where not exists (select from journal_deletion) \
-  or not exists ( \
-    select from ( \
-      select p, min(s) as first from unnest($1::int8[], $2::text[]) as w(s, p) group by p \
-    ) as begun \
-    where first <= (select deleted_to from journal_deletion where persistence_id = p) \
-  )";
+where not exists (select from journal_deletion) or not (select journal_writes_deleted($1, $2))";
 
 /// The gate: stores the events and moves the metadata of each persistence id, provided that its highest
 /// sequence number is the one before. Otherwise a number that is none fails the statement, with nothing

@@ -25,3 +25,21 @@ create index if not exists journal_deletion_pending_idx on journal_deletion (del
 
 create index if not exists journal_deletion_first_ordering_idx on journal_deletion (first_ordering)
     where first_ordering is not null;
+
+-- Whether one of these events is at or below the deletion mark of its persistence id, and must not be
+-- written: number by number, each with the persistence id in its place. A function, so that writers pay
+-- for its plan only once there are marks.
+create or replace function journal_writes_deleted(sequence_numbers bigint[], persistence_ids text[])
+    returns boolean language plpgsql stable
+as $$
+begin
+    return exists (
+        select from (
+            select id, min(number) as first
+            from unnest(sequence_numbers, persistence_ids) as event (number, id)
+            group by id
+        ) as written
+        where first <= (select deleted_to from journal_deletion where persistence_id = id)
+    );
+end
+$$;

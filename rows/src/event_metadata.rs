@@ -56,6 +56,11 @@ impl<'a> EventMetadata<'a> {
     /// # Errors
     /// Neither set of keys is complete, or it is no JSON object. The text says what is missing.
     pub fn parse(json: &'a str) -> Result<Self, String> {
+        Self::parse_keys(json).map(|(metadata, _)| metadata)
+    }
+
+    /// The same, and which keys said it.
+    pub(crate) fn parse_keys(json: &'a str) -> Result<(Self, Keys), String> {
         let read: Read<'a> = serde_json::from_str(json).map_err(|error| error.to_string())?;
         let Read {
             sid: Some(sid),
@@ -64,17 +69,27 @@ impl<'a> EventMetadata<'a> {
             ..
         } = read
         else {
-            return read.long();
+            return read.long().map(|metadata| (metadata, Keys::Long));
         };
-        Ok(Self {
+        let metadata = Self {
             serializer: SerializerId(sid),
             manifest: read.sm.unwrap_or_default(),
             event_manifest: read.em.unwrap_or_default(),
             writer: wid,
             timestamp: Timestamp::from_millis(t),
             user: Metadata::from_map(read.meta.unwrap_or_default()),
-        })
+        };
+        Ok((metadata, Keys::Short))
     }
+}
+
+/// Whose words a row's metadata is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// `t`, `sid`, `wid`.
+    Short,
+    /// Those of the plugin's first releases.
+    Long,
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 /// JSON text bound as a `jsonb` parameter as it stands, without a detour over a tree of values.
 #[derive(Debug)]
@@ -22,4 +22,38 @@ impl ToSql for JsonbText {
     }
 
     to_sql_checked!();
+}
+
+/// The text of a `jsonb` column, borrowed from its row. The server makes the same text of it as for
+/// `metadata::text`, one copy earlier.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Jsonb<'a>(pub(crate) &'a str);
+
+impl<'a> FromSql<'a> for Jsonb<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        match raw.split_first() {
+            Some((&VERSION, text)) => Ok(Self(std::str::from_utf8(text)?)),
+            _ => Err("jsonb of an unknown version".into()),
+        }
+    }
+
+    fn accepts(column: &Type) -> bool {
+        *column == Type::JSONB
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else() {
+        let mut raw = BytesMut::new();
+        let written = JsonbText(r#"{"a": 1}"#.to_owned());
+        assert!(written.to_sql(&Type::JSONB, &mut raw).is_ok());
+        assert_eq!(Jsonb::from_sql(&Type::JSONB, &raw).unwrap().0, written.0);
+        for broken in [&b""[..], b"\x02{}", b"\x01\xff"] {
+            assert!(Jsonb::from_sql(&Type::JSONB, broken).is_err());
+        }
+    }
 }

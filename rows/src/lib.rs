@@ -7,12 +7,12 @@
 mod event_metadata;
 mod event_row;
 mod jsonb;
+mod seen_metadata;
 mod snapshot_metadata;
 
 pub use event_metadata::{EventMetadata, event_metadata};
 pub use event_row::{
-    EVENTS_BY_ORDERING, EVENTS_BY_PERSISTENCE_ID, EVENTS_BY_PERSISTENCE_IDS, MalformedRow,
-    event_of_row,
+    EVENTS_BY_ORDERING, EVENTS_BY_PERSISTENCE_ID, EventRows, MalformedRow, event_of_row,
 };
 pub use jsonb::JsonbText;
 pub use snapshot_metadata::{SnapshotMetadata, snapshot_metadata};

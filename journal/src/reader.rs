@@ -4,14 +4,16 @@
 mod first_page;
 mod further_pages;
 mod look_up;
+mod page;
 
 use std::sync::Arc;
 
-use annals_persistence::{Replay, ReplayError, ReplayEvents, SharedError};
+use annals_persistence::{PersistenceId, Replay, ReplayError, ReplayEvents, SharedError};
 use annals_postgres::{Pool, Reader, SharedRead, SharedReads, Unread};
+use annals_rows::MalformedRow;
 use ractor::RpcReplyPort;
 
-use first_page::{most_events, rest};
+use first_page::most_events;
 use further_pages::FurtherPages;
 use look_up::{Found, look_up};
 
@@ -69,18 +71,25 @@ impl SharedRead for FirstPages {
         requests: Vec<Asked>,
     ) -> Result<(), Unread<Asked>> {
         let most = most_events(requests.len());
-        let wanted: Vec<&ReplayEvents> = requests.iter().map(|asked| &asked.wanted).collect();
-        let found = look_up(&connection, &wanted, most).await;
-        drop(connection);
-        match found {
-            Ok(found) => {
-                for (asked, found) in requests.into_iter().zip(found) {
-                    self.answer(asked, found, most);
-                }
-                Ok(())
+        let wanted: Vec<ReplayEvents> = requests.iter().map(|it| it.wanted.clone()).collect();
+        let mut requests = requests.into_iter();
+        // The last one is answered when the connection is free: its entity may want to read on.
+        let mut last = None;
+        let read = look_up(&connection, &wanted, most, |found| {
+            let next = requests.next().map(|asked| (asked, found));
+            if let Some((asked, found)) = std::mem::replace(&mut last, next) {
+                self.answer(asked, found);
             }
-            Err(reason) => Err(Unread { requests, reason }),
+        });
+        let read = read.await;
+        drop(connection);
+        if let Some((asked, found)) = last {
+            self.answer(asked, found);
         }
+        read.map_err(|reason| Unread {
+            requests: requests.collect(),
+            reason,
+        })
     }
 
     fn refuse(&self, asked: Asked, source: SharedError) {
@@ -94,25 +103,30 @@ impl SharedRead for FirstPages {
 }
 
 impl FirstPages {
-    fn answer(&self, asked: Asked, found: Result<Found, ReplayError>, most: u64) {
-        let found = match found {
+    fn answer(&self, asked: Asked, found: Result<Found, ReplayError>) {
+        let Asked { wanted, reply } = asked;
+        let Found {
+            highest,
+            deleted_to,
+            page,
+        } = match found {
             Ok(found) => found,
             Err(error) => {
-                let _ = asked.reply.send(Err(error));
+                let _ = reply.send(Err(error));
                 return;
             }
         };
-        let rest = rest(&asked.wanted, &found.events, most);
-        let replay = Replay::complete(found.highest, found.deleted_to, found.events);
+        let (rest, most) = (page.rest(&wanted), page.next_most());
+        let replay = Replay::complete(highest, deleted_to, page.events);
         // One who no longer waits needs no events, and no further ones.
         match rest {
             None => {
-                let _ = asked.reply.send(Ok(replay));
+                let _ = reply.send(Ok(replay));
             }
             Some(rest) => {
                 let (sink, pages) = FurtherPages::channel();
-                if asked.reply.send(Ok(replay.followed_by(pages))).is_ok() {
-                    tokio::spawn(self.further.clone().read(rest, sink));
+                if reply.send(Ok(replay.followed_by(pages))).is_ok() {
+                    tokio::spawn(self.further.clone().read(rest, most, sink));
                 }
             }
         }
@@ -126,5 +140,17 @@ fn unavailable(
     ReplayError::Unavailable {
         persistence_id: wanted.persistence_id.clone(),
         source: Arc::new(error),
+    }
+}
+
+fn unreadable(persistence_id: &PersistenceId, row: MalformedRow) -> ReplayError {
+    malformed(persistence_id, row.sequence_number, row.reason)
+}
+
+fn malformed(persistence_id: &PersistenceId, sequence_number: i64, reason: String) -> ReplayError {
+    ReplayError::MalformedRow {
+        persistence_id: persistence_id.clone(),
+        sequence_number,
+        reason,
     }
 }

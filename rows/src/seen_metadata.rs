@@ -58,7 +58,10 @@ impl SeenMetadata {
         let seen = Seen::from(read);
         // Only there is `t` the time. Others are kept under what no rest can be.
         let rest = split.filter(|_| keys == Keys::Short);
-        Ok((self.keep(rest.map_or("", |(_, rest)| rest), seen), timestamp))
+        Ok((
+            self.keep(rest.map_or("", |(_, rest)| rest), seen),
+            timestamp,
+        ))
     }
 
     /// In place of the one that has been here for the longest time.

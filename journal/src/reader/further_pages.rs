@@ -1,14 +1,16 @@
-use annals_persistence::{EventEnvelope, ReplayBatch, ReplayError, ReplayEvents};
+use annals_persistence::{ReplayBatch, ReplayError, ReplayEvents};
 use annals_postgres::Pool;
-use annals_rows::EVENTS_BY_PERSISTENCE_ID;
+use annals_rows::{EVENTS_BY_PERSISTENCE_ID, EventRows};
+use futures::TryStreamExt;
 use tokio::sync::mpsc;
+use tokio_postgres::types::ToSql;
 
-use super::first_page::{PAGE, limit, rest};
-use super::look_up::envelope;
-use super::unavailable;
+use super::first_page::limit;
+use super::page::{Page, Room};
+use super::{unavailable, unreadable};
 
-/// Reads what one history holds behind its first page, no faster than somebody takes it: between two
-/// pages it holds no connection.
+/// Reads what one history holds behind its first page, no faster than somebody takes it: one page waits
+/// for its reader, and while it does no connection is held.
 #[derive(Clone, Debug)]
 pub(super) struct FurtherPages {
     pool: Pool,
@@ -26,42 +28,71 @@ impl FurtherPages {
         mpsc::channel(PAGES_AHEAD)
     }
 
-    /// Ends behind the last page, at an error, or when nobody takes pages any more.
-    pub(super) async fn read(self, mut wanted: ReplayEvents, sink: mpsc::Sender<ReplayBatch>) {
-        loop {
-            let page = self.page(&wanted).await;
-            let next = page.as_ref().ok().and_then(|it| rest(&wanted, it, PAGE));
-            if sink.send(page).await.is_err() {
-                return;
-            }
-            match next {
-                Some(next) => wanted = next,
-                None => return,
+    /// Reads `wanted`, at first `most` events at a time. Ends behind the last page, at an error, or when
+    /// nobody takes pages any more.
+    pub(super) async fn read(
+        self,
+        mut wanted: ReplayEvents,
+        mut most: u64,
+        sink: mpsc::Sender<ReplayBatch>,
+    ) {
+        let mut metadata = EventRows::default();
+        while let Ok(room) = sink.reserve().await {
+            match self.page(&wanted, most, &mut metadata).await {
+                Ok(page) => {
+                    let next = page.rest(&wanted);
+                    most = page.next_most();
+                    room.send(Ok(page.events));
+                    match next {
+                        Some(next) => wanted = next,
+                        None => return,
+                    }
+                }
+                Err(error) => {
+                    room.send(Err(error));
+                    return;
+                }
             }
         }
     }
 
-    async fn page(&self, wanted: &ReplayEvents) -> Result<Vec<EventEnvelope>, ReplayError> {
+    async fn page(
+        &self,
+        wanted: &ReplayEvents,
+        most: u64,
+        metadata: &mut EventRows,
+    ) -> Result<Page, ReplayError> {
         let connection = self.pool.get_owned().await;
         let connection = connection.map_err(|error| unavailable(wanted, error))?;
+        let persistence_id = wanted.persistence_id.as_str();
+        let mut page = Page::asked(wanted.limit.min(most), most);
         let rows = async {
-            let page = connection.prepared(EVENTS_BY_PERSISTENCE_ID).await?;
-            let persistence_id = wanted.persistence_id.as_str();
-            connection
-                .query(
-                    &page,
-                    &[
-                        &persistence_id,
-                        &wanted.from.get(),
-                        &wanted.to.get(),
-                        &limit(wanted, PAGE),
-                    ],
-                )
-                .await
+            let events = connection.prepared(EVENTS_BY_PERSISTENCE_ID).await?;
+            let parameters: [&(dyn ToSql + Sync); 4] = [
+                &persistence_id,
+                &wanted.from.get(),
+                &wanted.to.get(),
+                &limit(wanted, most),
+            ];
+            connection.query_raw(&events, parameters).await
         };
-        let rows = rows.await.map_err(|error| unavailable(wanted, error))?;
-        rows.iter()
-            .map(|row| envelope(&wanted.persistence_id, row))
-            .collect()
+        let mut rows = rows.await.map_err(|error| unavailable(wanted, error))?;
+        let mut row = async || {
+            rows.try_next()
+                .await
+                .map_err(|error| unavailable(wanted, error))
+        };
+        while let Some(row) = row().await? {
+            match page.room_for(row.raw_size_bytes()) {
+                Room::Yes => page.events.push(
+                    metadata
+                        .event(&row, 0, &wanted.persistence_id)
+                        .map_err(|row| unreadable(&wanted.persistence_id, row))?,
+                ),
+                Room::No => {}
+                Room::BreakOff => break,
+            }
+        }
+        Ok(page)
     }
 }

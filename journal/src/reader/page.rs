@@ -101,3 +101,110 @@ impl Page {
         self.left_out.or(read).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use annals_persistence::{
+        Metadata, Offset, Payload, PersistenceId, SequenceNumber, Timestamp,
+    };
+    use proptest::prelude::*;
+
+    use super::super::first_page::limit;
+    use super::*;
+
+    fn event(sequence_number: i64) -> EventEnvelope {
+        EventEnvelope {
+            persistence_id: PersistenceId::parse("entity").unwrap(),
+            sequence_number: SequenceNumber::new(sequence_number).unwrap(),
+            offset: Offset::new(0),
+            timestamp: Timestamp::from_millis(0),
+            writer: String::new(),
+            event_manifest: String::new(),
+            payload: Payload::raw(""),
+            metadata: Metadata::new(),
+        }
+    }
+
+    fn wanted(from: i64, to: i64, limit: u64) -> ReplayEvents {
+        ReplayEvents {
+            persistence_id: PersistenceId::parse("entity").unwrap(),
+            from: SequenceNumber::new(from).unwrap(),
+            to: SequenceNumber::new(to).unwrap(),
+            limit,
+        }
+    }
+
+    /// What a query of a history whose events have so many bytes gives, and what came for nothing.
+    fn page(sizes: &[usize], wanted: &ReplayEvents, most: u64) -> (Page, usize) {
+        let mut page = Page::asked(wanted.limit.min(most), most);
+        let stored = i64::try_from(sizes.len()).unwrap();
+        let range = wanted.from.get()..=wanted.to.get().min(stored);
+        let mut came_for_nothing = 0;
+        for number in range.take(usize::try_from(limit(wanted, most)).unwrap()) {
+            let bytes = sizes[usize::try_from(number - 1).unwrap()];
+            match page.room_for(bytes) {
+                Room::Yes => page.events.push(event(number)),
+                Room::No => came_for_nothing += bytes,
+                Room::BreakOff => break,
+            }
+        }
+        (page, came_for_nothing)
+    }
+
+    fn sizes() -> impl Strategy<Value = Vec<usize>> {
+        let size = prop_oneof![
+            4 => 1..2_000_usize,
+            2 => 1..PAGE_BYTES,
+            1 => PAGE_BYTES..3 * PAGE_BYTES,
+        ];
+        prop::collection::vec(size, 0..60)
+    }
+
+    proptest! {
+        /// Whatever is stored, wanted and shared: page by page each wanted event comes once, no page
+        /// is larger than it may be, and little is read for nothing.
+        #[test]
+        fn the_pages_of_a_history_are_what_was_wanted(
+            sizes in sizes(),
+            from in 1..40_i64,
+            to in 0..70_i64,
+            limit in 0..80_u64,
+            most in 1..20_u64,
+            left_out in any::<bool>(),
+        ) {
+            let all = wanted(from, to, limit);
+            let stored = sizes.len() as i64;
+            let mut given: Vec<i64> = Vec::new();
+            let (mut page_wanted, mut most) = (Some(all), most);
+            if left_out {
+                let other = page(&sizes, &wanted(1, 70, 80), 80).0;
+                let none = Page::left_out(&other);
+                page_wanted = none.rest(&page_wanted.unwrap());
+                most = none.next_most();
+            }
+            while let Some(wanted) = page_wanted {
+                let (page, came_for_nothing) = page(&sizes, &wanted, most);
+                prop_assert!(page.events.len() as u64 <= most);
+                let bytes: usize = page.events.iter()
+                    .map(|it| sizes[(it.sequence_number.get() - 1) as usize]).sum();
+                prop_assert!(bytes <= PAGE_BYTES || page.events.len() == 1);
+                prop_assert!(came_for_nothing <= PAGE_BYTES);
+                given.extend(page.events.iter().map(|it| it.sequence_number.get()));
+                page_wanted = page.rest(&wanted);
+                most = page.next_most();
+                prop_assert!((1..=PAGE).contains(&most));
+            }
+            let expected: Vec<i64> = (from..=to.min(stored)).take(limit as usize).collect();
+            prop_assert_eq!(given, expected);
+        }
+    }
+
+    #[test]
+    fn the_next_page_is_as_large_as_events_like_these_may_be() {
+        let next = |sizes: &[usize]| page(sizes, &wanted(1, 60, 60), 60).0.next_most();
+        assert_eq!(next(&[]), PAGE);
+        assert_eq!(next(&[100; 10]), PAGE);
+        assert_eq!(next(&[PAGE_BYTES / 16; 10]), 16);
+        assert_eq!(next(&[PAGE_BYTES * 2]), 1);
+    }
+}

@@ -50,6 +50,8 @@ const FIRST_EVENTS: &str = concat!(
     " from journal \
        where persistence_id = wanted.id and sequence_number between wanted.first and wanted.last \
          and not deleted \
+         and sequence_number > coalesce( \
+           (select deleted_to from journal_deletion where persistence_id = wanted.id), 0) \
        order by sequence_number limit wanted.most \
      ) as events"
 );

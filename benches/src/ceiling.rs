@@ -13,8 +13,9 @@ use annals_rows::JsonbText;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Client;
 
+use crate::meter::Meter;
 use crate::sample::Sample;
-use crate::writers::{Failure, Writer, drive};
+use crate::writers::{Failure, Work, Writer, drive};
 
 const INSERT: &str = "\
 insert into journal (sequence_number, persistence_id, message, tags, metadata) \
@@ -36,7 +37,7 @@ on conflict (persistence_id) do update set \
   max_sequence_number = greatest(kept.max_sequence_number, excluded.max_sequence_number), \
   max_ordering = greatest(kept.max_ordering, excluded.max_ordering)";
 
-const METADATA: &str =
+pub(crate) const METADATA: &str =
     r#"{"sid":4,"wid":"0e6b1f2e-6f0d-4c58-9d5b-9a9f3f1d8a10","t":1763700000000}"#;
 
 const LANES: usize = 4;
@@ -73,7 +74,7 @@ pub(crate) struct Ceiling {
 }
 
 impl Ceiling {
-    /// Makes the tables in an empty database and opens the lanes.
+    /// Makes the tables where there are none and opens the lanes.
     pub(crate) async fn open(settings: &Settings, form: Form) -> Result<Self, Box<dyn Error>> {
         migrate(settings).await?;
         let (free, freed) = mpsc::unbounded_channel();
@@ -94,21 +95,21 @@ impl Ceiling {
         Ok(Self { writes, run: 0 })
     }
 
-    /// So many writers, each with one write of so many events under way.
+    /// So many writers, each with one write under way.
     pub(crate) async fn measure(
         &mut self,
-        writers: usize,
-        events: usize,
+        work: Work,
         time: Duration,
+        meter: Meter,
     ) -> Result<Sample, Box<dyn Error>> {
         self.run += 1;
-        let writers = (0..writers).map(|number| RawWriter {
+        let writers = (0..work.writers).map(|number| RawWriter {
             writes: self.writes.clone(),
             persistence_id: format!("Ceiling|{}-{number}", self.run).into(),
             first: 1,
-            events,
+            events: work.events,
         });
-        drive(writers, time).await
+        drive(writers, time, meter).await
     }
 }
 

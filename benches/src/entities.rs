@@ -1,14 +1,11 @@
 //! Real entities that persist one event of 100 bytes a command.
 
-use std::error::Error;
-use std::time::Duration;
-
 use annals::{Annals, CodecError, Effect, EntityRef, EventSourced, Payload, Reply};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
+use std::error::Error;
 
-use crate::sample::Sample;
-use crate::writers::{Failure, Writer, drive};
+use crate::writers::{Failure, Writer};
 
 /// As many are asked for at the same time.
 pub(crate) const ASKED_AT_ONCE: usize = 200;
@@ -47,22 +44,17 @@ impl EventSourced for Counter {
     }
 }
 
-/// So many entities, each with one command under way.
-pub(crate) async fn measure(
+/// So many entities.
+pub(crate) async fn counters(
     annals: &Annals,
-    run: usize,
-    writers: usize,
-    time: Duration,
-) -> Result<Sample, Box<dyn Error>> {
-    let entities: Vec<_> = stream::iter(0..writers)
-        .map(async |writer| {
-            let id = format!("{run}-{writers}-{writer}");
-            annals.entity::<Counter>(&id).await
-        })
+    count: usize,
+) -> Result<Vec<EntityRef<Count>>, Box<dyn Error>> {
+    let entities = stream::iter(0..count)
+        .map(async |number| annals.entity::<Counter>(&number.to_string()).await)
         .buffer_unordered(ASKED_AT_ONCE)
         .try_collect()
         .await?;
-    drive(entities, time).await
+    Ok(entities)
 }
 
 impl Writer for EntityRef<Count> {

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::database::fresh;
 use crate::journal::ProtocolWriter;
+use crate::meter::Meter;
 use crate::rounds::{Line, Plan, Side};
 use crate::writers::{Failure, drive};
 
@@ -50,7 +51,9 @@ pub(crate) async fn run(
         let mut run = 0;
         let rounds = plan.alternate(&append, async |side, time| {
             run += 1;
-            Grown::of(side, &small, &large).append(run, time).await
+            Grown::of(side, &small, &large)
+                .append(run, time, plan.meter)
+                .await
         });
         lines.push(rounds.await?.line(append, |rate| rate.0));
         let recover = case("recover");
@@ -87,7 +90,7 @@ impl fmt::Display for Rate {
 
 impl Grown {
     async fn make(plan: &Plan, layout: Layout, name: &str) -> Result<Self, Box<dyn Error>> {
-        let settings = fresh(&plan.server, name).await?;
+        let settings = fresh(&plan.server.settings, name).await?;
         let size = match layout {
             Layout::Nested => MILLION / 2,
             Layout::Flat | Layout::Ordering => 5 * MILLION,
@@ -208,7 +211,12 @@ impl Grown {
     }
 
     /// As many writers as suit the server, each on a history of its own.
-    async fn append(&self, run: usize, time: Duration) -> Result<Rate, Box<dyn Error>> {
+    async fn append(
+        &self,
+        run: usize,
+        time: Duration,
+        meter: Meter,
+    ) -> Result<Rate, Box<dyn Error>> {
         let journal = self.annals.journal();
         let writers: Vec<_> = match self.layout {
             // Each of them goes on with a history that is there.
@@ -217,15 +225,18 @@ impl Grown {
                 for id in 0..NESTED_IDS {
                     let id = format!("Long|{id}");
                     let next = highest(journal, &id).await?.next();
-                    writers.push(ProtocolWriter::from(journal, id, next, 100)?);
+                    writers.push(ProtocolWriter::at(journal, id, next, 100)?);
                 }
                 writers
             }
             Layout::Flat | Layout::Ordering => (0..WRITERS)
-                .map(|number| ProtocolWriter::new(journal, format!("Append|{run}-{number}"), 1))
+                .map(|number| {
+                    let id = format!("Append|{run}-{number}");
+                    ProtocolWriter::at(journal, id, SequenceNumber::FIRST, 1)
+                })
                 .collect::<Result<_, _>>()?,
         };
-        let sample = drive(writers, time).await?;
+        let sample = drive(writers, time, meter).await?;
         Ok(Rate(sample.events_per_second))
     }
 

@@ -1,17 +1,26 @@
 //! The journal beside the ceiling: everything that writes, and everything that recovers.
 
+mod entities;
 mod flat;
+mod latency;
+mod layouts;
+pub(crate) mod processes;
+mod protocol;
 mod reads;
 mod recover_many;
 mod replay;
 
 use crate::cases::Case;
-pub(crate) use flat::ProtocolWriter;
+pub(crate) use protocol::ProtocolWriter;
 
 /// Everything that has a bar, in the order in which it is printed.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = flat::cases();
     cases.push(replay::case());
     cases.extend(recover_many::cases());
+    cases.extend(entities::cases());
+    cases.extend(latency::cases());
+    cases.extend(processes::cases());
+    cases.extend(layouts::cases());
     cases
 }

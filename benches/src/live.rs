@@ -12,10 +12,10 @@ use annals::{
 };
 use annals_testkit::{MemoryJournal, MemorySnapshots};
 use futures::{StreamExt, TryStreamExt, stream};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::database::open;
 use crate::entities::{ASKED_AT_ONCE, Count, Counter};
+use crate::meter::processor_time;
 use crate::rounds::Line;
 use crate::sample::print_rate;
 
@@ -166,14 +166,6 @@ pub(crate) async fn spawn(
 async fn in_memory() -> Entities {
     let journal = MemoryJournal::spawn(JournalCapacity::default()).await;
     Entities::new(journal, MemorySnapshots::spawn().await)
-}
-
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(
-        time.tv_sec.unsigned_abs(),
-        time.tv_nsec.unsigned_abs() as u32,
-    )
 }
 
 /// Nanoseconds.

@@ -7,8 +7,10 @@ use flights::{Flight, flights_of_2013};
 
 use crate::ceiling::{Ceiling, Form};
 use crate::database::{fresh, open};
-use crate::entities;
+use crate::entities::counters;
+use crate::meter::Meter;
 use crate::rounds::Line;
+use crate::writers::{Work, drive};
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -18,11 +20,15 @@ pub(crate) struct Plan {
 }
 
 /// The yardstick has as many writers in every case: that is where the raw client is at its best.
-const WRITERS: usize = 900;
+const WORK: Work = Work {
+    writers: 900,
+    events: 1,
+};
 
 /// Measures the ceiling, entities and the flights in turn, so many rounds, and prints all of it.
 pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Error>> {
     let time = Duration::from_secs(plan.seconds);
+    let meter = Meter::of(server).await?;
     let (mut raw, mut kept) = (Vec::new(), Vec::new());
     let (mut entity, mut year) = (Vec::new(), Vec::new());
     for round in 1..=plan.rounds {
@@ -32,14 +38,15 @@ pub(crate) async fn run(server: &Settings, plan: Plan) -> Result<(), Box<dyn Err
         ] {
             let settings = fresh(server, "annals_bench_ceiling").await?;
             let mut ceiling = Ceiling::open(&settings, form).await?;
-            let sample = ceiling.measure(WRITERS, 1, time).await?;
-            println!("round {round}  {name} {WRITERS} writers    {sample}");
+            let sample = ceiling.measure(WORK, time, meter).await?;
+            println!("round {round}  {name} {WORK}     {sample}");
             samples.push(sample.events_per_second);
         }
 
         let annals = open(server).await?;
-        let sample = entities::measure(&annals, round, WRITERS, time).await?;
-        println!("round {round}  entities              {WRITERS} writers    {sample}");
+        let entities = counters(&annals, WORK.writers).await?;
+        let sample = drive(entities, time, meter).await?;
+        println!("round {round}  entities              {WORK}     {sample}");
         entity.push(sample.events_per_second);
         annals.shutdown().await;
         drop(annals);

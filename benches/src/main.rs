@@ -11,6 +11,7 @@ mod growth;
 mod journal;
 mod live;
 mod load;
+mod meter;
 mod recovery;
 mod rounds;
 mod sample;
@@ -23,7 +24,10 @@ use annals::{Layout, PrivateServer, Settings};
 use clap::{Parser, Subcommand};
 use glob::Pattern;
 
+use crate::database::Server;
+use crate::meter::Meter;
 use crate::rounds::Plan;
+use crate::writers::Work;
 
 /// Measures Annals beside a raw client on the same server: a private PostgreSQL, or the one that
 /// DATABASE_URL names (databases annals_bench and annals_bench_ceiling are made anew there).
@@ -65,6 +69,16 @@ enum Bench {
         #[arg(long, default_value_t = 4.0)]
         seconds: f64,
     },
+    /// The other process of a case with two
+    #[command(hide = true)]
+    Write {
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        writers: usize,
+        #[arg(long)]
+        events: usize,
+    },
     /// Entities that persist one event a command, and the flights of 2013, beside the raw ceiling
     Load {
         /// Alternating rounds
@@ -105,9 +119,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         } => {
             let time = Duration::from_secs_f64(if quick { 0.2 } else { seconds });
             on_a_server(async |server| {
-                let server = server.clone();
                 let plan = Plan {
-                    server,
+                    server: server.clone(),
+                    meter: Meter::of(&server.settings).await?,
                     rounds,
                     time,
                 };
@@ -124,10 +138,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
             on_a_server(async |server| {
                 let plan = Plan {
                     server: server.clone(),
+                    meter: Meter::of(&server.settings).await?,
                     rounds,
                     time: Duration::from_secs_f64(seconds),
                 };
                 growth::run(&plan, layout, &millions).await
+            })
+            .await
+        }
+        Bench::Write {
+            name,
+            writers,
+            events,
+        } => {
+            let work = Work { writers, events };
+            on_a_server(async |server| {
+                journal::processes::obey(&server.settings, &name, work).await
             })
             .await
         }
@@ -136,13 +162,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 rounds: 2,
                 seconds: 2,
             };
-            on_a_server(async |server| load::run(server, plan).await).await
+            on_a_server(async |server| load::run(&server.settings, plan).await).await
         }
         Bench::Load {
             rounds, seconds, ..
         } => {
             let plan = load::Plan { rounds, seconds };
-            on_a_server(async |server| load::run(server, plan).await).await
+            on_a_server(async |server| load::run(&server.settings, plan).await).await
         }
         Bench::Entities { rounds, quick } => {
             let plan = if quick {
@@ -158,7 +184,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     commands: 200_000,
                 }
             };
-            on_a_server(async |server| live::run(server, plan).await).await
+            on_a_server(async |server| live::run(&server.settings, plan).await).await
         }
         Bench::Recovery { rounds } => {
             let plan = recovery::Plan {
@@ -166,7 +192,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 entities: 20_000,
                 alone: 2_000,
             };
-            on_a_server(async |server| recovery::run(server, plan).await).await
+            on_a_server(async |server| recovery::run(&server.settings, plan).await).await
         }
     }
 }
@@ -180,16 +206,20 @@ fn layout(name: &str) -> Result<Layout, String> {
 
 /// The server that DATABASE_URL names, or a private one.
 async fn on_a_server(
-    bench: impl AsyncFnOnce(&Settings) -> Result<(), Box<dyn Error>>,
+    bench: impl AsyncFnOnce(&Server) -> Result<(), Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>> {
     match std::env::var("DATABASE_URL") {
-        Ok(url) if !url.is_empty() => bench(&Settings::parse(&url)?).await,
+        Ok(url) if !url.is_empty() => {
+            let settings = Settings::parse(&url)?;
+            bench(&Server { settings, url }).await
+        }
         _ => {
             let server = PrivateServer::builder()
                 .settings([("shared_buffers", "2GB"), ("max_wal_size", "8GB")])
                 .start()
                 .await?;
-            bench(&server.settings()).await?;
+            let (settings, url) = (server.settings(), server.url());
+            bench(&Server { settings, url }).await?;
             server.stop().await?;
             Ok(())
         }

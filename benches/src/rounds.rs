@@ -4,14 +4,15 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use annals::Settings;
-
+use crate::database::Server;
+use crate::meter::Meter;
 use crate::sample::{median, spread};
 
 /// Where and how much is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    pub(crate) server: Settings,
+    pub(crate) server: Server,
+    pub(crate) meter: Meter,
     pub(crate) rounds: usize,
     /// Of each measurement.
     pub(crate) time: Duration,

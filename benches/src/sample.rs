@@ -1,11 +1,30 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::meter::Spent;
+
 /// What one measurement found.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) events_per_second: f64,
     pub(crate) latency: Latency,
+    /// Processor time of this process an event.
+    pub(crate) client_ns: f64,
+    /// Processor time of the server an event; not a number where it runs elsewhere.
+    pub(crate) server_ns: f64,
+}
+
+/// A name, and what it tells of a sample.
+pub(crate) type Figure = (&'static str, fn(&Sample) -> f64);
+
+/// Where nothing else is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Throughput(pub(crate) f64);
+
+impl fmt::Display for Throughput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>8.0} events/s", self.0)
+    }
 }
 
 /// From command to answer.
@@ -45,10 +64,13 @@ impl Latencies {
 }
 
 impl Sample {
-    pub(crate) fn new(events: u64, elapsed: Duration, latencies: Latencies) -> Self {
+    pub(crate) fn new(events: u64, elapsed: Duration, latencies: Latencies, spent: Spent) -> Self {
+        let each = |time: Duration| time.as_secs_f64() * 1e9 / events as f64;
         Self {
             events_per_second: events as f64 / elapsed.as_secs_f64(),
             latency: latencies.summary(),
+            client_ns: each(spent.client),
+            server_ns: spent.server.map_or(f64::NAN, each),
         }
     }
 }
@@ -57,8 +79,12 @@ impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:>8.0} events/s  p50 {:>7.2?}  p99 {:>7.2?}",
-            self.events_per_second, self.latency.p50, self.latency.p99
+            "{:>8.0} events/s  p50 {:>7.2?}  p99 {:>7.2?}  processor {:.1} + {:.1} µs",
+            self.events_per_second,
+            self.latency.p50,
+            self.latency.p99,
+            self.client_ns / 1e3,
+            self.server_ns / 1e3,
         )
     }
 }

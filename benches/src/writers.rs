@@ -1,11 +1,26 @@
 //! Many writers, each with one write under way.
 
 use std::error::Error;
+use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::meter::Meter;
 use crate::sample::{Latencies, Sample};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+/// How many write, and how many events each write has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    pub(crate) writers: usize,
+    pub(crate) events: usize,
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.writers, self.events)
+    }
+}
 
 /// One of many that write at the same time.
 pub(crate) trait Writer: Send + 'static {
@@ -17,7 +32,9 @@ pub(crate) trait Writer: Send + 'static {
 pub(crate) async fn drive<W: Writer>(
     writers: impl IntoIterator<Item = W>,
     time: Duration,
+    meter: Meter,
 ) -> Result<Sample, Box<dyn Error>> {
+    let before = meter.read();
     let begin = Instant::now();
     let tasks: Vec<_> = writers
         .into_iter()
@@ -39,5 +56,7 @@ pub(crate) async fn drive<W: Writer>(
         events += stored;
         latencies.add(some);
     }
-    Ok(Sample::new(events, begin.elapsed(), latencies))
+    let elapsed = begin.elapsed();
+    let spent = meter.read().since(before);
+    Ok(Sample::new(events, elapsed, latencies, spent))
 }

@@ -33,7 +33,10 @@ pub(super) fn cases() -> Vec<Case> {
     WORK.into_iter()
         .map(|(histories, events)| {
             let work = format!("{histories}x{events}");
-            let lines = [format!("recover-{work}"), format!("recover-entities-{work}")];
+            let lines = [
+                format!("recover-{work}"),
+                format!("recover-entities-{work}"),
+            ];
             Case::new(lines.clone(), move |plan| {
                 measure(plan, lines.clone(), histories, events)
             })
@@ -47,14 +50,15 @@ async fn measure(
     histories: usize,
     events: usize,
 ) -> Result<Vec<Line>, Box<dyn Error>> {
-    let annals = open(&plan.server).await?;
+    let annals = open(&plan.server.settings).await?;
     let settings = annals.settings();
     // As writers that take turns leave them.
     let rows = format!(
         "generate_series(1, {events}) as number, generate_series(0, {histories} - 1) as history \
          order by history / 50, number, history"
     );
-    fill(&connect(settings).await?, "'Counter|' || history", &rows).await?;
+    let connection = connect(settings).await?;
+    fill(&connection, "'Counter|' || history", &rows).await?;
     let raw = Raw::open(settings, histories).await?;
     let all = histories * events;
     let replayed = plan

@@ -39,7 +39,7 @@ async fn measure(plan: Plan) -> Result<Vec<Line>, Box<dyn Error>> {
     } else {
         1_000_000
     };
-    let annals = open(&plan.server).await?;
+    let annals = open(&plan.server.settings).await?;
     let raw = connect(annals.settings()).await?;
     let numbers = format!("generate_series(1, {events}) as number order by number");
     fill(&raw, &format!("'{HISTORY}'"), &numbers).await?;

@@ -104,9 +104,7 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
-    use annals_persistence::{
-        Metadata, Offset, Payload, PersistenceId, SequenceNumber, Timestamp,
-    };
+    use annals_persistence::{Metadata, Offset, Payload, PersistenceId, SequenceNumber, Timestamp};
     use proptest::prelude::*;
 
     use super::super::first_page::limit;

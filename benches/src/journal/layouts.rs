@@ -1,0 +1,118 @@
+//! One layout beside another, and metadata kept once a statement beside once a row.
+
+use std::error::Error;
+
+use annals::Annals;
+use annals_postgres::{Layout, NewJournal, migrate_as};
+
+use crate::cases::Case;
+use crate::ceiling::{Ceiling, Form};
+use crate::database::{fresh, open_in};
+use crate::journal::protocol;
+use crate::rounds::{Line, Plan, Side};
+use crate::writers::{Work, drive};
+
+const WORK: [Work; 3] = [
+    Work {
+        writers: 16,
+        events: 1,
+    },
+    Work {
+        writers: 900,
+        events: 1,
+    },
+    Work {
+        writers: 8,
+        events: 100,
+    },
+];
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for work in WORK {
+        let name = format!("ordering-beside-flat-with-metadata-{work}");
+        cases.push(Case::new([name.clone()], move |plan| {
+            beside(
+                plan,
+                name.clone(),
+                work,
+                NewJournal::new(Layout::Ordering),
+                with_metadata(),
+            )
+        }));
+    }
+    for work in WORK {
+        let name = format!("flat-with-metadata-beside-flat-{work}");
+        cases.push(Case::new([name.clone()], move |plan| {
+            beside(
+                plan,
+                name.clone(),
+                work,
+                with_metadata(),
+                NewJournal::default(),
+            )
+        }));
+    }
+    for work in WORK {
+        let name = format!("flat-with-metadata-beside-row-trigger-{work}");
+        cases.push(Case::new([name.clone()], move |plan| {
+            beside_row_trigger(plan, name.clone(), work)
+        }));
+    }
+    cases
+}
+
+fn with_metadata() -> NewJournal {
+    NewJournal::new(Layout::Flat).keep_metadata()
+}
+
+async fn beside(
+    plan: Plan,
+    name: String,
+    work: Work,
+    ours: NewJournal,
+    yardstick: NewJournal,
+) -> Result<Vec<Line>, Box<dyn Error>> {
+    let server = &plan.server.settings;
+    let ours = open_in(server, "annals_bench", &ours).await?;
+    let yardstick = open_in(server, "annals_bench_other", &yardstick).await?;
+    let mut run = 0;
+    let rounds = plan
+        .alternate(&name, async |side, time| {
+            run += 1;
+            let annals: &Annals = match side {
+                Side::Ours => &ours,
+                Side::Yardstick => &yardstick,
+            };
+            drive(protocol::writers(annals, run, work)?, time, plan.meter).await
+        })
+        .await?;
+    ours.shutdown().await;
+    yardstick.shutdown().await;
+    Ok(vec![rounds.line(name, |sample| sample.events_per_second)])
+}
+
+/// The raw client does not say that it keeps the metadata, so the trigger does, row by row.
+async fn beside_row_trigger(
+    plan: Plan,
+    name: String,
+    work: Work,
+) -> Result<Vec<Line>, Box<dyn Error>> {
+    let server = &plan.server.settings;
+    let ours = open_in(server, "annals_bench", &with_metadata()).await?;
+    let settings = fresh(server, "annals_bench_ceiling").await?;
+    migrate_as(&settings, &with_metadata()).await?;
+    let mut ceiling = Ceiling::open(&settings, Form::Events).await?;
+    let mut run = 0;
+    let rounds = plan
+        .alternate(&name, async |side, time| match side {
+            Side::Ours => {
+                run += 1;
+                drive(protocol::writers(&ours, run, work)?, time, plan.meter).await
+            }
+            Side::Yardstick => ceiling.measure(work, time, plan.meter).await,
+        })
+        .await?;
+    ours.shutdown().await;
+    Ok(vec![rounds.line(name, |sample| sample.events_per_second)])
+}

@@ -239,6 +239,8 @@ impl Lane {
                     match made {
                         Ok(()) => {}
                         Err(source) if sent => return Verdict::Unknown(source),
+                        // The partitions of the others may be there.
+                        Err(_) if part.len() > 1 => return Verdict::Guilty(Blame::Error(error)),
                         Err(source) => return Verdict::Unavailable(source),
                     }
                 }

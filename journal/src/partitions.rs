@@ -5,38 +5,39 @@ mod bounds;
 mod by_ordering;
 mod ddl;
 mod maintainer;
+mod names;
+mod nested;
+mod wanted;
+mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use annals_persistence::SharedError;
-use annals_postgres::{JournalShape, Layout, Settings};
+use annals_postgres::{JournalShape, Settings};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pending::PendingWrite;
 use maintainer::{Maintainer, MakeError};
+use wanted::Wanted;
+use watch::Watch;
 
 /// How a lane speaks to the maintainer; cheap to clone. The maintainer ends when all are dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Partitions {
     /// Nothing where the layout has no partitions.
     inbox: Option<mpsc::UnboundedSender<Message>>,
-    /// The ordering at which the maintainer wants to be woken.
-    wake_at: Arc<AtomicI64>,
+    watch: Watch,
 }
 
 /// What the maintainer is told.
 #[derive(Debug)]
-enum Message {
-    /// The writing has come far enough for the next partition.
-    Wake,
-    /// A partition is missing for so many events; tell when there is room.
-    Need {
-        events: u32,
-        tell: oneshot::Sender<Result<(), MakeError>>,
-    },
+struct Message {
+    /// What the partitions are for.
+    wanted: Wanted,
+    /// Whoever waits for them.
+    tell: Option<oneshot::Sender<Result<(), MakeError>>>,
 }
 
 /// Between two tries of a write that waits for a partition.
@@ -46,23 +47,20 @@ impl Partitions {
     /// Starts the maintainer where the layout needs one. It keeps so many partitions beyond the one that
     /// is written to.
     pub(crate) fn keep(shape: &JournalShape, settings: &Settings, ahead: u32) -> Self {
-        let wake_at = Arc::new(AtomicI64::new(i64::MAX));
-        let inbox = (shape.layout == Layout::Ordering).then(|| {
+        let (watch, plan) = Watch::over(shape, ahead);
+        let inbox = plan.map(|plan| {
             let (inbox, messages) = mpsc::unbounded_channel();
-            let maintainer =
-                Maintainer::new(shape.clone(), settings.clone(), ahead, Arc::clone(&wake_at));
-            tokio::spawn(maintainer.run(messages));
+            tokio::spawn(Maintainer::new(plan, settings.clone()).run(messages));
             inbox
         });
-        Self { inbox, wake_at }
+        Self { inbox, watch }
     }
 
-    /// Tells the maintainer how far the writing has come. Costs next to nothing.
-    pub(crate) fn written(&self, _part: &[PendingWrite], newest: Option<i64>) {
-        let Some(newest) = newest else { return };
-        if newest >= self.wake_at.load(Ordering::Relaxed) {
-            self.wake_at.store(i64::MAX, Ordering::Relaxed);
-            self.send(Message::Wake);
+    /// Tells the maintainer when the writing has come so far that the next partition is due. Costs next
+    /// to nothing.
+    pub(crate) fn written(&self, part: &[PendingWrite], newest: Option<i64>) {
+        if let Some(wanted) = self.watch.due(part, newest) {
+            self.send(wanted, None);
         }
     }
 
@@ -75,10 +73,9 @@ impl Partitions {
         part: &[PendingWrite],
         deadline: Instant,
     ) -> Result<(), SharedError> {
-        let events: usize = part.iter().map(|pending| pending.write.events.len()).sum();
-        let events = u32::try_from(events).unwrap_or(u32::MAX);
+        let wanted = Wanted::by(part);
         loop {
-            let error = match self.need(events, deadline).await {
+            let error = match self.need(wanted.clone(), deadline).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -89,9 +86,9 @@ impl Partitions {
         }
     }
 
-    async fn need(&self, events: u32, deadline: Instant) -> Result<(), MakeError> {
+    async fn need(&self, wanted: Wanted, deadline: Instant) -> Result<(), MakeError> {
         let (tell, told) = oneshot::channel();
-        self.send(Message::Need { events, tell });
+        self.send(wanted, Some(tell));
         match tokio::time::timeout_at(deadline.into(), told).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(MakeError::Nobody),
@@ -99,10 +96,10 @@ impl Partitions {
         }
     }
 
-    fn send(&self, message: Message) {
+    fn send(&self, wanted: Wanted, tell: Option<oneshot::Sender<Result<(), MakeError>>>) {
         if let Some(inbox) = &self.inbox {
             // A maintainer that is gone has panicked; whoever needs it learns that by the answer.
-            let _ = inbox.send(message);
+            let _ = inbox.send(Message { wanted, tell });
         }
     }
 }

@@ -70,7 +70,8 @@ where not exists (select from journal_deletion) or not (select journal_writes_de
 /// `journal_metadata` is served by its primary key.
 fn gate(shape: &JournalShape) -> String {
     let (column, draw) = ordering(shape);
-    let unseen = if shape.metadata_complete {
+    let unseen = if shape.metadata_complete || shape.layout != Layout::Ordering {
+        // Elsewhere the primary key of the journal says it.
         String::new()
     } else {
         // Only for ids without a row: served by the index on (persistence_id, sequence_number) of each

@@ -10,6 +10,10 @@ mod ordering {
     ));
 }
 
+mod nested {
+    annals_testkit::journal_suite!(super::super::suite::setup(annals_postgres::Layout::Nested));
+}
+
 use annals_persistence::JournalRef;
 use annals_postgres::Layout;
 

@@ -16,7 +16,7 @@ pub(super) fn missing(existing: &[Range<i64>], next: i64, size: i64, ahead: u32)
     let slot = next.div_euclid(size);
     (slot..=slot.saturating_add(i64::from(ahead)))
         .flat_map(|number| pieces(existing, number, size))
-        .filter(|missing| missing.range.end > next)
+        .filter(|missing| missing.range.end > next || missing.range.end == i64::MAX)
         .collect()
 }
 
@@ -68,6 +68,47 @@ pub(super) fn parse_range(bound: &str) -> Option<Range<i64>> {
     Some(number(from)?..number(to)?)
 }
 
+/// The values of a partition by list as the catalogue writes them; nothing where it is no such one.
+pub(super) fn parse_list(bound: &str) -> Option<Vec<String>> {
+    let mut rest = bound.strip_prefix("FOR VALUES IN (")?.strip_suffix(')')?;
+    let mut values = Vec::new();
+    loop {
+        if let Some(behind) = rest.strip_prefix("NULL") {
+            rest = behind;
+        } else {
+            let (value, behind) = parse_literal(rest)?;
+            values.push(value);
+            rest = behind;
+        }
+        match rest.strip_prefix(", ") {
+            Some(next) => rest = next,
+            None if rest.is_empty() => return Some(values),
+            None => return None,
+        }
+    }
+}
+
+/// A literal at the beginning of `text`, and what stands behind it.
+fn parse_literal(text: &str) -> Option<(String, &str)> {
+    let mut rest = text.strip_prefix('\'')?;
+    let mut value = String::new();
+    loop {
+        let (piece, behind) = rest.split_once('\'')?;
+        value.push_str(piece);
+        let Some(next) = behind.strip_prefix('\'') else {
+            return Some((value, behind));
+        };
+        value.push('\'');
+        rest = next;
+    }
+}
+
+/// Whether a history passes the middle of a partition with the numbers from `first` to `last`.
+pub(super) fn passes_half(first: i64, last: i64, size: i64) -> bool {
+    let halves = |number: i64| number.saturating_add(size / 2).div_euclid(size);
+    halves(last) > halves(first.saturating_sub(1))
+}
+
 #[cfg(test)]
 mod tests {
     use std::slice;
@@ -87,6 +128,14 @@ mod tests {
         assert_eq!(missing(&[0..100, 100..200], 57, 100, 1), []);
         assert_eq!(next_slot(57, 100), 100);
         assert_eq!(next_slot(100, 100), 200);
+    }
+
+    #[test]
+    fn the_last_number_that_there_is_has_a_partition() {
+        let last = i64::MAX / 100 * 100..i64::MAX;
+        let missing = |existing: &[Range<i64>]| missing(existing, i64::MAX, 100, 0);
+        assert_eq!(missing(&[])[0].range, last);
+        assert_eq!(missing(slice::from_ref(&last)), []);
     }
 
     #[test]
@@ -117,6 +166,27 @@ mod tests {
         );
         assert_eq!(parse_range("DEFAULT"), None);
         assert_eq!(parse_range("FOR VALUES IN ('a')"), None);
+    }
+
+    #[test]
+    fn lists_are_read_as_the_catalogue_writes_them() {
+        let values = |bound: &str| parse_list(&format!("FOR VALUES IN ({bound})"));
+        assert_eq!(
+            values(r"'a', 'b''c', NULL, ', ''', '\'"),
+            Some(["a", "b'c", ", '", "\\"].map(str::to_owned).to_vec())
+        );
+        assert_eq!(values("NULL"), Some(vec![]));
+        assert_eq!(values("'open"), None);
+        assert_eq!(values("1, 2"), None);
+        assert_eq!(parse_list("DEFAULT"), None);
+    }
+
+    #[test]
+    fn each_partition_has_one_middle() {
+        let passes = |first, last| passes_half(first, last, 100);
+        assert!(!passes(1, 49) && passes(1, 50) && passes(50, 50) && !passes(51, 149));
+        assert!(passes(40, 160) && passes(150, 150));
+        assert!(!passes_half(i64::MAX - 1, i64::MAX, 100));
     }
 
     proptest! {

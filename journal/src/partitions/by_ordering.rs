@@ -1,21 +1,63 @@
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use annals_postgres::{Connection, JournalShape};
 use tokio_postgres::Error;
 
-use super::bounds::{Missing, missing, next_slot, parse_range};
-use super::ddl::attach_range;
+use super::bounds::{Missing, missing, next_slot, parse_range, partitions_of};
+use super::ddl::{BEGIN, attach_range};
+
+/// Keeps partitions by ordering: so many beyond the one that is written to.
+pub(super) struct ByOrdering {
+    shape: JournalShape,
+    ahead: u32,
+    /// The ordering at which this wants to be called again.
+    wake_at: Arc<AtomicI64>,
+}
+
+impl ByOrdering {
+    pub(super) const fn new(shape: JournalShape, ahead: u32, wake_at: Arc<AtomicI64>) -> Self {
+        Self {
+            shape,
+            ahead,
+            wake_at,
+        }
+    }
+
+    /// Room for so many events that wait for it, and the partitions ahead.
+    pub(super) async fn make(&self, connection: &Connection, events: u32) -> Result<(), Error> {
+        let shape = &self.shape;
+        let ahead = self
+            .ahead
+            .saturating_add(partitions_of(events, shape.partition_size));
+        let mut standing = Standing::read(connection, shape).await?;
+        if !standing.missing(shape, ahead).is_empty() {
+            connection.batch_execute(BEGIN).await?;
+            // Another process may have been faster.
+            standing = Standing::read(connection, shape).await?;
+            for missing in standing.missing(shape, ahead) {
+                let name = make(connection, shape, &missing).await?;
+                tracing::info!(partition = name, range = ?missing.range, "partition made");
+            }
+            connection.batch_execute("commit").await?;
+        }
+        self.wake_at
+            .store(standing.next_slot(shape), Ordering::Relaxed);
+        Ok(())
+    }
+}
 
 /// Where the journal stands.
 #[derive(Debug)]
-pub(super) struct Standing {
+struct Standing {
     /// The next ordering that will be drawn.
     next: i64,
     partitions: Vec<Range<i64>>,
 }
 
 impl Standing {
-    pub(super) async fn read(connection: &Connection, shape: &JournalShape) -> Result<Self, Error> {
+    async fn read(connection: &Connection, shape: &JournalShape) -> Result<Self, Error> {
         let next = format!(
             "select last_value + case when is_called then 1 else 0 end from {}",
             shape.sequence
@@ -30,12 +72,12 @@ impl Standing {
         })
     }
 
-    pub(super) fn missing(&self, shape: &JournalShape, ahead: u32) -> Vec<Missing> {
+    fn missing(&self, shape: &JournalShape, ahead: u32) -> Vec<Missing> {
         missing(&self.partitions, self.next, shape.partition_size, ahead)
     }
 
     /// The ordering at which one more partition is needed.
-    pub(super) const fn next_slot(&self, shape: &JournalShape) -> i64 {
+    const fn next_slot(&self, shape: &JournalShape) -> i64 {
         next_slot(self.next, shape.partition_size)
     }
 }
@@ -46,7 +88,7 @@ select pg_get_expr(c.relpartbound, c.oid) from pg_catalog.pg_inherits i \
 join pg_catalog.pg_class c on c.oid = i.inhrelid where i.inhparent = 'journal'::regclass";
 
 /// Makes one partition; the name is the JVM plugin's, unless another table has it.
-pub(super) async fn make(
+async fn make(
     connection: &Connection,
     shape: &JournalShape,
     missing: &Missing,

@@ -1,114 +1,88 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use annals_postgres::{
-    ConnectError, Connection, ErrorClass, JournalShape, Settings, classify, connect,
-};
+use annals_postgres::{ConnectError, Connection, ErrorClass, Settings, classify, connect};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Message;
-use super::bounds::partitions_of;
-use super::by_ordering::{Standing, make};
+use super::by_ordering::ByOrdering;
+use super::nested::Nested;
+use super::wanted::Wanted;
 
 /// Makes partitions ahead of need. Of all processes one at a time does it; the others find them made.
 pub(super) struct Maintainer {
-    shape: JournalShape,
+    plan: Plan,
     settings: Settings,
-    ahead: u32,
-    wake_at: Arc<AtomicI64>,
     connection: Option<Connection>,
+}
+
+/// Which partitions the layout needs.
+pub(super) enum Plan {
+    ByOrdering(ByOrdering),
+    Nested(Nested),
 }
 
 /// Others write too, and their writes wake nobody here.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// "partitio" in ASCII, and the table: one process at a time makes partitions of a journal.
-const BEGIN: &str = "\
-begin; \
-set local lock_timeout = '500ms'; \
-select pg_advisory_xact_lock(1885434484, 'journal'::regclass::oid::int)";
-
 impl Maintainer {
-    pub(super) const fn new(
-        shape: JournalShape,
-        settings: Settings,
-        ahead: u32,
-        wake_at: Arc<AtomicI64>,
-    ) -> Self {
+    pub(super) const fn new(plan: Plan, settings: Settings) -> Self {
         Self {
-            shape,
+            plan,
             settings,
-            ahead,
-            wake_at,
             connection: None,
         }
     }
 
     /// Runs until nobody can write any more.
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
-        let (mut waiting, mut wanted) = (Vec::new(), 0);
+        let (mut waiting, mut wanted) = (Vec::new(), Wanted::default());
+        // What nobody waits for yet is tried again until it is there.
+        let mut ahead = Wanted::default();
         loop {
-            let result = self.make_all(wanted).await;
-            wanted = 0;
-            if let Err(error) = &result {
-                tracing::warn!(error = %error, "the partitions ahead could not be made");
+            wanted.merge(ahead.clone());
+            let result = self.make(&std::mem::take(&mut wanted)).await;
+            match &result {
+                Ok(()) => ahead = Wanted::default(),
+                Err(error) => {
+                    tracing::warn!(error = %error, "the partitions ahead could not be made");
+                }
             }
             for tell in waiting.drain(..) {
                 // One that no longer waits has missed its deadline.
                 let _ = Tell::send(tell, result.clone());
             }
+            let mut collect = |message: Message| match message.tell {
+                Some(tell) => {
+                    wanted.merge(message.wanted);
+                    waiting.push(tell);
+                }
+                None => ahead.merge(message.wanted),
+            };
             match tokio::time::timeout(LOOK_AGAIN, inbox.recv()).await {
                 Ok(None) => return,
-                Ok(Some(message)) => collect(message, &mut waiting, &mut wanted),
+                Ok(Some(message)) => collect(message),
                 Err(_) => {}
             }
             while let Ok(message) = inbox.try_recv() {
-                collect(message, &mut waiting, &mut wanted);
+                collect(message);
             }
         }
     }
 
-    async fn make_all(&mut self, wanted: u32) -> Result<(), MakeError> {
+    async fn make(&mut self, wanted: &Wanted) -> Result<(), MakeError> {
+        if self.plan.has_nothing_to_do(wanted) {
+            return Ok(());
+        }
         let connection = self.connection().await?;
-        let made = match self.make_missing(&connection, wanted).await {
-            Ok(standing) => {
-                let wake_at = standing.next_slot(&self.shape);
-                self.wake_at.store(wake_at, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => {
-                // What was begun is undone, whatever became of the connection.
-                let _ = connection.batch_execute("rollback").await;
-                Err(MakeError::Refused(Arc::new(error)))
-            }
-        };
+        let made = self.plan.make(&connection, wanted).await;
+        if made.is_err() {
+            // What was begun is undone, whatever became of the connection.
+            let _ = connection.batch_execute("rollback").await;
+        }
         self.connection = Some(connection);
-        made
-    }
-
-    /// Room for so many events that wait for it, and the partitions ahead.
-    async fn make_missing(
-        &self,
-        connection: &Connection,
-        wanted: u32,
-    ) -> Result<Standing, tokio_postgres::Error> {
-        let size = self.shape.partition_size;
-        let ahead = self.ahead.saturating_add(partitions_of(wanted, size));
-        let standing = Standing::read(connection, &self.shape).await?;
-        if standing.missing(&self.shape, ahead).is_empty() {
-            return Ok(standing);
-        }
-        connection.batch_execute(BEGIN).await?;
-        // Another process may have been faster.
-        let standing = Standing::read(connection, &self.shape).await?;
-        for missing in standing.missing(&self.shape, ahead) {
-            let name = make(connection, &self.shape, &missing).await?;
-            tracing::info!(partition = name, range = ?missing.range, "partition made");
-        }
-        connection.batch_execute("commit").await?;
-        Ok(standing)
+        made.map_err(|error| MakeError::Refused(Arc::new(error)))
     }
 
     async fn connection(&mut self) -> Result<Connection, MakeError> {
@@ -121,17 +95,28 @@ impl Maintainer {
     }
 }
 
-type Tell = oneshot::Sender<Result<(), MakeError>>;
+impl Plan {
+    fn has_nothing_to_do(&self, wanted: &Wanted) -> bool {
+        match self {
+            Self::ByOrdering(_) => false,
+            Self::Nested(_) => wanted.numbers.is_empty(),
+        }
+    }
 
-fn collect(message: Message, waiting: &mut Vec<Tell>, wanted: &mut u32) {
-    match message {
-        Message::Wake => {}
-        Message::Need { events, tell } => {
-            waiting.push(tell);
-            *wanted = wanted.saturating_add(events);
+    /// An error leaves the transaction open in which it came up.
+    async fn make(
+        &self,
+        connection: &Connection,
+        wanted: &Wanted,
+    ) -> Result<(), tokio_postgres::Error> {
+        match self {
+            Self::ByOrdering(plan) => plan.make(connection, wanted.events).await,
+            Self::Nested(plan) => plan.make(connection, &wanted.numbers).await,
         }
     }
 }
+
+type Tell = oneshot::Sender<Result<(), MakeError>>;
 
 /// Why there is no partition.
 #[derive(Clone, Debug, Error)]

@@ -3,6 +3,7 @@
 #   cargo      Rust
 #   linker     cc, which links what cargo builds
 #   postgres   the programs of a PostgreSQL server
+#   psql       its client
 # The linker and PostgreSQL are installed where that needs no question: with apt-get, as root or by
 # a sudo that asks for no password. Whatever is missing then is named, and the script exits with 1.
 
@@ -118,6 +119,36 @@ missing: the programs of a PostgreSQL server (initdb, postgres), version $oldest
   Fedora:         sudo dnf install postgresql-server postgresql-contrib
   macOS:          brew install postgresql@17
   elsewhere:      set ANNALS_POSTGRES_BIN to the folder that holds initdb
+  not installed by this script: $may_not_install
+TEXT
+}
+
+# A client of its own package, or the one beside the server.
+have_psql() {
+  local folder
+  command -v psql >/dev/null && return
+  while read -r folder; do
+    if [ -x "$folder/psql" ]; then
+      export PATH="$folder:$PATH"
+      return
+    fi
+  done < <(postgres_folders)
+  return 1
+}
+
+install_psql() {
+  may_install || return
+  printf 'psql was not found: installing the package postgresql-client.\n' >&2
+  apt_get update && apt_get install postgresql-client && have_psql
+}
+
+explain_psql() {
+  cat <<TEXT
+missing: psql, the client of PostgreSQL
+  looked in: PATH, and where the programs of a server are
+  Debian, Ubuntu: sudo apt-get install postgresql-client
+  Fedora:         sudo dnf install postgresql
+  macOS:          brew install libpq
   not installed by this script: $may_not_install
 TEXT
 }

@@ -77,7 +77,10 @@ macro_rules! journal_cases {
             delete_before_the_first_write;
             delete_leaves_other_persistence_ids_alone;
             write_goes_on_after_everything_was_deleted;
+            delete_everything_again_after_going_on;
+            delete_a_long_history;
             deleted_sequence_numbers_stay_taken;
+            deleted_sequence_numbers_stay_taken_where_all_are_deleted;
             conflict_of_two_writers_overwrites_nothing;
             race_of_two_writers_has_one_winner;
             same_write_sent_again_is_stored_once;

@@ -141,6 +141,51 @@ pub async fn write_goes_on_after_everything_was_deleted(journal: &JournalRef) {
     expect_deleted_to(journal, &id, 5).await;
 }
 
+/// What keeps the highest number of a deleted history goes with the next deletion, and the number
+/// does not.
+pub async fn delete_everything_again_after_going_on(journal: &JournalRef) {
+    let id = five_events(journal).await;
+    for highest in [5, 8, 9] {
+        delete(journal, &id, MAX).await;
+        expect_replay(journal, &id, (1, MAX, ALL), [], highest).await;
+        expect_deleted_to(journal, &id, highest).await;
+        let more = if highest == 5 { 3 } else { 1 };
+        store(journal, write(&id, WriterId::random(), highest + 1, more)).await;
+    }
+    expect_replay(journal, &id, (1, MAX, ALL), [10], 10).await;
+}
+
+/// However many events are deleted, nobody replays one of them from the moment of the answer, be the
+/// store still at work on them.
+pub async fn delete_a_long_history(journal: &JournalRef) {
+    const EVENTS: i64 = 3000;
+    let (id, writer) = (fresh_id(), WriterId::random());
+    for first in (1..=EVENTS).step_by(500) {
+        store(journal, write(&id, writer, first, 500)).await;
+    }
+    for to in [1, 1234, 2345, EVENTS - 1] {
+        delete(journal, &id, to).await;
+        expect_replay(journal, &id, (1, MAX, ALL), to + 1..=EVENTS, EVENTS).await;
+        expect_deleted_to(journal, &id, to).await;
+    }
+    store(journal, write(&id, writer, EVENTS + 1, 1)).await;
+    expect_replay(journal, &id, (1, MAX, ALL), EVENTS..=EVENTS + 1, EVENTS + 1).await;
+}
+
+/// The same where no event is left that could stand in the way of a late writer, and where the late
+/// write ends behind the highest number.
+pub async fn deleted_sequence_numbers_stay_taken_where_all_are_deleted(journal: &JournalRef) {
+    let id = five_events(journal).await;
+    delete(journal, &id, MAX).await;
+    for (first, events) in [(1, 1), (2, 2), (5, 1), (4, 5)] {
+        let late = write(&id, WriterId::random(), first, events);
+        expect_conflict(&journal.write(late).await, first, 5);
+    }
+    expect_replay(journal, &id, (1, MAX, ALL), [], 5).await;
+    store(journal, write(&id, WriterId::random(), 6, 1)).await;
+    expect_replay(journal, &id, (1, MAX, ALL), [6], 6).await;
+}
+
 /// A writer that missed a deletion must not write where no reader looks any more.
 pub async fn deleted_sequence_numbers_stay_taken(journal: &JournalRef) {
     let id = two_left_of_five(journal).await;

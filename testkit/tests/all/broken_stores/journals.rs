@@ -55,7 +55,8 @@ caught! { journal:
            not_reset_highest_sequence_number_after_message_deletion;
     deletes_one_event_less: DeletesOneLess
         => not_replay_permanently_deleted_messages,
-           replay_all_surviving_messages_when_the_lower_bound_equals_the_last_deleted;
+           replay_all_surviving_messages_when_the_lower_bound_equals_the_last_deleted,
+           delete_a_long_history;
     deletes_one_event_more: DeletesOneMore
         => replay_from_the_first_surviving_message;
     deletes_the_events_of_everybody: DeletesOfEverybody
@@ -68,14 +69,16 @@ caught! { journal:
         => delete_beyond_the_highest_does_not_raise_it,
            not_reset_highest_sequence_number_after_journal_cleanup;
     forgets_the_deletion_mark: ForgetsDeletionMark
-        => not_replay_permanently_deleted_messages, delete_twice;
+        => not_replay_permanently_deleted_messages, delete_twice,
+           delete_everything_again_after_going_on;
     fails_where_all_is_deleted: FailsInDeletedPrefix
         => return_only_success_when_the_upper_bound_falls_within_a_deleted_prefix,
            return_only_success_when_the_upper_bound_equals_the_last_deleted;
     ends_at_deleted_events: EndsAtDeletedEvents
         => replay_a_window_spanning_a_deleted_prefix;
     takes_deleted_numbers_again: TakesDeletedNumbers
-        => deleted_sequence_numbers_stay_taken;
+        => deleted_sequence_numbers_stay_taken,
+           deleted_sequence_numbers_stay_taken_where_all_are_deleted;
     answers_success_without_storing: StoresNothing
         => replay_all_messages, reject_non_serializable_events;
     answers_success_before_storing: AnswersBeforeStoring

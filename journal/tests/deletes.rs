@@ -70,7 +70,7 @@ async fn seen_by_a_jvm(store: &Store, entity: &str) -> (Vec<i64>, i64) {
     (store.column(&events).await, store.one(&highest).await)
 }
 
-/// In each layout: a test of its own for the one and the other.
+/// A test of its own for each layout.
 macro_rules! in_each_layout {
     ($($test:ident)*) => {
         mod flat {
@@ -83,6 +83,12 @@ macro_rules! in_each_layout {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 super::$test(annals_postgres::Layout::Ordering).await;
+            })*
+        }
+        mod nested {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(annals_postgres::Layout::Nested).await;
             })*
         }
     };

@@ -18,6 +18,8 @@ pub use annals_persistence::{
     SliceRange, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef, StashFull, Stores,
     Tag, Tags, Text, Timestamp, UpcastFailure, Upcasters, WriteError, WriteEvents, WriterId,
 };
+// Where missing events went.
+pub use annals_persistence::{Fate, Hole};
 // States without events.
 pub use annals_persistence::{
     ChangesOf, DeleteState, DurableState, DurableStateChange, DurableStateMessage, DurableStateRef,

@@ -151,7 +151,7 @@ async fn recovery_refuses_a_hole_and_a_malformed_row_by_name() {
         other => panic!("{other:?}"),
     };
     let hole = recovery_error("hole").await;
-    assert!(matches!(hole, RecoveryError::Hole { expected, .. } if expected.get() == 2));
+    assert!(matches!(&hole, RecoveryError::Hole { hole, .. } if hole.first.get() == 2));
     assert!(hole.to_string().contains("Account|hole"), "{hole}");
 
     let RecoveryError::Replay(malformed) = recovery_error("malformed").await else {

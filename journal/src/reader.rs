@@ -4,6 +4,7 @@
 mod first_page;
 mod further_pages;
 mod look_up;
+mod missing;
 mod page;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use ractor::RpcReplyPort;
 use first_page::most_events;
 use further_pages::FurtherPages;
 use look_up::{Found, look_up};
+use missing::Missing;
 
 /// Replays the events of persistence ids.
 #[derive(Debug)]
@@ -117,7 +119,11 @@ impl FirstPages {
             }
         };
         let (rest, most) = (page.rest(&wanted), page.next_most());
-        let replay = Replay::complete(highest, deleted_to, page.events);
+        let missing = Missing {
+            pool: self.further.pool().clone(),
+            persistence_id: wanted.persistence_id.clone(),
+        };
+        let replay = Replay::complete(highest, deleted_to, page.events).explained_by(missing);
         // One who no longer waits needs no events, and no further ones.
         match rest {
             None => {

@@ -7,6 +7,7 @@ mod cut;
 mod deletes;
 mod edges;
 mod hold;
+mod holes;
 mod isolation;
 mod ledger;
 mod order;

@@ -2,11 +2,13 @@
 
 mod capacity;
 mod delete;
+mod hole;
 mod replay;
 mod write;
 
 pub use capacity::JournalCapacity;
 pub use delete::{DeleteError, DeleteEvents};
+pub use hole::{Fate, Hole, Whereabouts};
 pub use replay::{Replay, ReplayBatch, ReplayError, ReplayEvents};
 pub use write::{NewEvent, Outcome, Rejection, WriteError, WriteEvents};
 

@@ -9,8 +9,8 @@ use thiserror::Error;
 pub(crate) use contiguity::{Bounds, Contiguity};
 
 use crate::{
-    CodecError, InvalidPersistenceId, PersistenceId, ReplayError, ReplayFilter, ReplayFilterError,
-    Revision, SequenceNumber, SnapshotCriteria, SnapshotError, StateReadError,
+    CodecError, Hole, InvalidPersistenceId, PersistenceId, ReplayError, ReplayFilter,
+    ReplayFilterError, Revision, SequenceNumber, SnapshotCriteria, SnapshotError, StateReadError,
 };
 
 /// How an entity finds its state again: from the newest snapshot and every event behind it, unless
@@ -113,18 +113,12 @@ pub enum RecoveryError {
     #[error(transparent)]
     InvalidId(#[from] InvalidPersistenceId),
     /// Events are missing that were never deleted.
-    #[error(
-        "the history of {persistence_id} has a hole: event {expected} is missing{}; \
-         bring the missing rows back (from an archive or a backup), or delete the events up to the hole on purpose",
-        found.map(|found| format!(", event {found} is the next one there")).unwrap_or_default()
-    )]
+    #[error("the history of {persistence_id} has a hole: {hole}")]
     Hole {
         /// Whose history.
         persistence_id: PersistenceId,
-        /// The first event that is missing.
-        expected: SequenceNumber,
-        /// The next one that is there, if any.
-        found: Option<SequenceNumber>,
+        /// The first events that are missing, and where they went.
+        hole: Hole,
     },
     /// An event is there more than once: two writers were at work, over a store that let them.
     #[error(

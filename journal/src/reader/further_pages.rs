@@ -24,6 +24,10 @@ impl FurtherPages {
         Self { pool }
     }
 
+    pub(super) const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     pub(super) fn channel() -> (mpsc::Sender<ReplayBatch>, mpsc::Receiver<ReplayBatch>) {
         mpsc::channel(PAGES_AHEAD)
     }

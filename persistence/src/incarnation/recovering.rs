@@ -7,8 +7,9 @@ use super::{Incarnation, Standing, Stores};
 use crate::recovery::{Bounds, Contiguity, Start};
 use crate::stash::Stash;
 use crate::{
-    CodecError, EntityContext, EventEnvelope, EventSourced, PersistenceId, Recovered, Recovery,
-    RecoveryError, ReplayEvents, SequenceNumber, SnapshotCriteria, WriterId,
+    CodecError, EntityContext, EventEnvelope, EventSourced, Hole, PersistenceId, Recovered,
+    Recovery, RecoveryError, Replay, ReplayEvents, ReplayWindow, SequenceNumber, SnapshotCriteria,
+    WriterId,
 };
 
 /// A state as recovery found it, before anybody writes behind it.
@@ -108,20 +109,14 @@ pub(crate) async fn find<E: EventSourced>(
         state: &mut state,
         events: 0,
     };
-    let mut window = recovery.filter.begin(persistence_id.clone());
-    while let Some(batch) = patience.wait(fold.reached(), replay.next_batch()).await?? {
-        for envelope in batch {
-            if let Some(envelope) = window.accept(envelope)? {
-                fold.take(&envelope)?;
-            }
-        }
-    }
-    for envelope in window.finish() {
-        fold.take(&envelope)?;
-    }
+    let window = recovery.filter.begin(persistence_id.clone());
+    let sequence_number = match fold.take_all(&mut replay, window, &patience).await {
+        Err(RecoveryError::Hole { hole, .. }) => Err(patience.explain(&replay, hole).await),
+        taken => taken,
+    }?;
     let events = fold.events;
     Ok(Found {
-        sequence_number: fold.contiguity.finish()?,
+        sequence_number,
         state,
         recovered: Recovered { snapshot, events },
         standing,
@@ -139,6 +134,26 @@ struct Fold<'a, E> {
 impl<E: EventSourced> Fold<'_, E> {
     const fn reached(&self) -> SequenceNumber {
         self.contiguity.reached()
+    }
+
+    /// The sequence number of the last event.
+    async fn take_all(
+        &mut self,
+        replay: &mut Replay,
+        mut window: ReplayWindow<EventEnvelope>,
+        patience: &Patience<'_>,
+    ) -> Result<SequenceNumber, RecoveryError> {
+        while let Some(batch) = patience.wait(self.reached(), replay.next_batch()).await?? {
+            for envelope in batch {
+                if let Some(envelope) = window.accept(envelope)? {
+                    self.take(&envelope)?;
+                }
+            }
+        }
+        for envelope in window.finish() {
+            self.take(&envelope)?;
+        }
+        self.contiguity.finish()
     }
 
     fn take(&mut self, envelope: &EventEnvelope) -> Result<(), RecoveryError> {
@@ -193,6 +208,25 @@ impl Patience<'_> {
                 reached,
                 waited: self.limit,
             })
+    }
+
+    /// The hole with the fate of its events, as far as the journal can tell.
+    async fn explain(&self, replay: &Replay, hole: Hole) -> RecoveryError {
+        let persistence_id = self.persistence_id.clone();
+        let known = self.wait(hole.first.previous(), replay.hole(hole.first, hole.last));
+        let known = match known.await {
+            Ok(Ok(known)) => Ok(known),
+            Ok(Err(error)) => Err(error.into()),
+            Err(silence) => Err(silence),
+        };
+        let hole = known.unwrap_or_else(|error: RecoveryError| {
+            tracing::warn!(%persistence_id, %error, "nobody can tell where missing events went");
+            hole
+        });
+        RecoveryError::Hole {
+            persistence_id,
+            hole,
+        }
     }
 }
 

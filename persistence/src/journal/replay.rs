@@ -3,7 +3,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::{EventEnvelope, PersistenceId, SequenceNumber, SharedError};
+use crate::{EventEnvelope, Hole, PersistenceId, SequenceNumber, SharedError, Whereabouts};
 
 /// Which events of one persistence id to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub struct Replay {
     pub deleted_to: SequenceNumber,
     first: Option<Vec<EventEnvelope>>,
     rest: Option<mpsc::Receiver<ReplayBatch>>,
+    whereabouts: Option<Box<dyn Whereabouts>>,
 }
 
 /// Some events in order, or why there are no more.
@@ -58,6 +59,7 @@ impl Replay {
             deleted_to,
             first: Some(events),
             rest: None,
+            whereabouts: None,
         }
     }
 
@@ -66,6 +68,31 @@ impl Replay {
     pub fn followed_by(mut self, rest: mpsc::Receiver<ReplayBatch>) -> Self {
         self.rest = Some(rest);
         self
+    }
+
+    /// The same from a journal that can tell where missing events went.
+    #[must_use]
+    pub fn explained_by(mut self, whereabouts: impl Whereabouts + 'static) -> Self {
+        self.whereabouts = Some(Box::new(whereabouts));
+        self
+    }
+
+    /// What became of events that should be among these and are not, or of the first ones of them.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    ///
+    /// # Cancel safety
+    /// Reads only; drop it at any time.
+    pub async fn hole(
+        &self,
+        first: SequenceNumber,
+        last: SequenceNumber,
+    ) -> Result<Hole, ReplayError> {
+        match &self.whereabouts {
+            Some(whereabouts) => whereabouts.of_events(first, last).await,
+            None => Ok(Hole::lost(first, last)),
+        }
     }
 
     /// The next events, or `None` behind the last ones.

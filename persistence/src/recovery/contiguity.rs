@@ -1,5 +1,5 @@
 use super::RecoveryError;
-use crate::{PersistenceId, SequenceNumber};
+use crate::{Hole, PersistenceId, SequenceNumber};
 
 /// Watches over a replay: events must follow each other without a hole, from the snapshot, the
 /// deletion mark or the first event on, up to the highest sequence number that was ever given or
@@ -68,8 +68,7 @@ impl Contiguity {
         if sequence_number != self.reached.next() {
             return Err(RecoveryError::Hole {
                 persistence_id: self.persistence_id.clone(),
-                expected: self.reached.next(),
-                found: Some(sequence_number),
+                hole: Hole::lost(self.reached.next(), sequence_number.previous()),
             });
         }
         self.reached = sequence_number;
@@ -85,12 +84,11 @@ impl Contiguity {
     ///
     /// # Errors
     /// Events are missing at the end.
-    pub(crate) fn finish(self) -> Result<SequenceNumber, RecoveryError> {
+    pub(crate) fn finish(&self) -> Result<SequenceNumber, RecoveryError> {
         if self.reached < self.last {
             return Err(RecoveryError::Hole {
-                persistence_id: self.persistence_id,
-                expected: self.reached.next(),
-                found: None,
+                persistence_id: self.persistence_id.clone(),
+                hole: Hole::lost(self.reached.next(), self.last),
             });
         }
         Ok(self.reached)
@@ -140,15 +138,13 @@ mod tests {
     #[test]
     fn every_hole_is_found_and_named() {
         let hole = |recovery, events: &[u32]| match replay(recovery, events) {
-            Err(RecoveryError::Hole {
-                expected, found, ..
-            }) => (expected.get(), found.map(SequenceNumber::get)),
+            Err(RecoveryError::Hole { hole, .. }) => (hole.first.get(), hole.last.get()),
             other => panic!("no hole: {other:?}"),
         };
-        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[2, 3]), (1, Some(2)));
-        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[1, 3]), (2, Some(3)));
-        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[1, 2]), (3, None));
-        assert_eq!(hole(begin(1, 0, 3).unwrap(), &[3]), (2, Some(3)));
+        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[2, 3]), (1, 1));
+        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[1, 3]), (2, 2));
+        assert_eq!(hole(begin(0, 0, 3).unwrap(), &[1, 2]), (3, 3));
+        assert_eq!(hole(begin(1, 0, 3).unwrap(), &[3]), (2, 2));
     }
 
     #[test]

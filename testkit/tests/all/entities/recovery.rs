@@ -1,5 +1,5 @@
 use annals_persistence::{
-    CodecError, DeleteEvents, Payload, Recovered, RecoveryError, SequenceNumber, SerializerId,
+    CodecError, DeleteEvents, Hole, Payload, Recovered, RecoveryError, SequenceNumber, SerializerId,
 };
 use futures::future::join;
 
@@ -55,7 +55,10 @@ async fn deleted_events_are_no_hole() {
 
 #[tokio::test]
 async fn a_hole_is_named() {
-    for (first, next, expected, found) in [(1, 4, 3, Some(4)), (2, 4, 1, Some(2))] {
+    for (first, next, missing) in [
+        (1, 5, Hole::lost(3.into(), 4.into())),
+        (2, 4, Hole::lost(1.into(), 1.into())),
+    ] {
         let world = World::new().await;
         world
             .write(&id("1"), first, vec![noted("a"), noted("b")])
@@ -64,16 +67,8 @@ async fn a_hole_is_named() {
         match world.recovery_error("1").await {
             RecoveryError::Hole {
                 persistence_id,
-                expected: missing,
-                found: there,
-            } => assert_eq!(
-                (persistence_id, missing, there),
-                (
-                    id("1"),
-                    SequenceNumber::from(expected),
-                    found.map(SequenceNumber::from)
-                )
-            ),
+                hole,
+            } => assert_eq!((persistence_id, hole), (id("1"), missing)),
             other => panic!("no hole: {other:?}"),
         }
     }

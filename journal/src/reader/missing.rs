@@ -1,0 +1,130 @@
+use annals_persistence::{
+    Fate, Hole, PersistenceId, ReplayError, SequenceNumber, SharedError, Whereabouts,
+};
+use annals_postgres::{Pool, Reader};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio_postgres::types::ToSql;
+
+/// Asks the server where the events of one history went. Slow against a replay, and asked only when a
+/// recovery has failed.
+#[derive(Debug)]
+pub(super) struct Missing {
+    pub(super) pool: Pool,
+    pub(super) persistence_id: PersistenceId,
+}
+
+/// Rows that are there and marked as deleted, in their order.
+const DELETED: &str = "\
+select sequence_number from journal \
+where persistence_id = $1 and sequence_number between $2 and $3 and deleted \
+order by sequence_number limit 1000";
+
+/// Tables beside the journal that were partitions of it: with the columns of an event and an index that
+/// begins with the persistence id, and no part of anything.
+const DETACHED: &str = "\
+select format('%I.%I', schema.nspname, detached.relname) \
+from pg_catalog.pg_class as journal \
+join pg_catalog.pg_class as detached using (relnamespace) \
+join pg_catalog.pg_namespace as schema on schema.oid = detached.relnamespace \
+where journal.oid = 'journal'::regclass and detached.oid <> journal.oid \
+  and detached.relkind in ('r', 'p') and not detached.relispartition \
+  and has_table_privilege(detached.oid, 'select') \
+  and 4 = ( \
+    select count(*) from pg_catalog.pg_attribute \
+    where attrelid = detached.oid and not attisdropped \
+      and attname in ('ordering', 'persistence_id', 'sequence_number', 'message')) \
+  and exists ( \
+    select from pg_catalog.pg_index as index \
+    join pg_catalog.pg_attribute as key on key.attrelid = detached.oid and key.attnum = index.indkey[0] \
+    where index.indrelid = detached.oid and index.indisvalid and key.attname = 'persistence_id') \
+order by detached.relname";
+
+impl Whereabouts for Missing {
+    fn of_events(
+        &self,
+        first: SequenceNumber,
+        last: SequenceNumber,
+    ) -> BoxFuture<'_, Result<Hole, ReplayError>> {
+        async move {
+            self.look_for(first, last)
+                .await
+                .map_err(|source| ReplayError::Unavailable {
+                    persistence_id: self.persistence_id.clone(),
+                    source,
+                })
+        }
+        .boxed()
+    }
+}
+
+impl Missing {
+    async fn look_for(
+        &self,
+        first: SequenceNumber,
+        last: SequenceNumber,
+    ) -> Result<Hole, SharedError> {
+        let connection = self.pool.get_owned().await.map_err(shared)?;
+        let deleted = self.numbers(&connection, DELETED, first, last).await;
+        if let Some(last) = run(first, &deleted.map_err(shared)?) {
+            let fate = Fate::Deleted;
+            return Ok(Hole { first, last, fate });
+        }
+        let detached = connection.query(DETACHED, &[]).await.map_err(shared)?;
+        for table in detached {
+            let partition: String = table.try_get(0).map_err(shared)?;
+            // Its name was quoted by the server.
+            let stored = format!(
+                "select sequence_number from {partition} \
+                 where persistence_id = $1 and sequence_number between $2 and $3 \
+                 order by sequence_number limit 1000"
+            );
+            let stored = self.numbers(&connection, &stored, first, last).await;
+            if let Some(last) = run(first, &stored.map_err(shared)?) {
+                let fate = Fate::archived(partition);
+                return Ok(Hole { first, last, fate });
+            }
+        }
+        Ok(Hole::lost(first, last))
+    }
+
+    async fn numbers(
+        &self,
+        connection: &Reader<'_>,
+        sql: &str,
+        first: SequenceNumber,
+        last: SequenceNumber,
+    ) -> Result<Vec<i64>, tokio_postgres::Error> {
+        let wanted: [&(dyn ToSql + Sync); 3] =
+            [&self.persistence_id.as_str(), &first.get(), &last.get()];
+        let rows = connection.query(sql, &wanted).await?;
+        rows.iter().map(|row| row.try_get(0)).collect()
+    }
+}
+
+/// The last one of the numbers that follow each other from `first` on.
+fn run(first: SequenceNumber, numbers: &[i64]) -> Option<SequenceNumber> {
+    let together = (first.get()..)
+        .zip(numbers)
+        .take_while(|(expected, number)| expected == *number);
+    let (last, _) = together.last()?;
+    SequenceNumber::new(last).ok()
+}
+
+fn shared(error: impl std::error::Error + Send + Sync + 'static) -> SharedError {
+    std::sync::Arc::new(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_where_a_number_is_missing() {
+        let last = |numbers: &[i64]| run(3.into(), numbers).map(SequenceNumber::get);
+        assert_eq!(last(&[3, 4, 5]), Some(5));
+        assert_eq!(last(&[3, 5]), Some(3));
+        assert_eq!(last(&[4, 5]), None);
+        assert_eq!(last(&[]), None);
+    }
+}

@@ -27,9 +27,11 @@ pub(crate) struct ReplayReader {
 
 impl ReplayReader {
     pub(crate) fn new(pool: Pool) -> Self {
-        let further = FurtherPages::new(pool.clone());
+        let first_pages = FirstPages {
+            pool: Arc::new(pool.clone()),
+        };
         Self {
-            reads: SharedReads::new(pool, FirstPages { further }),
+            reads: SharedReads::new(pool, first_pages),
         }
     }
 
@@ -51,7 +53,8 @@ impl ReplayReader {
 
 #[derive(Debug)]
 struct FirstPages {
-    further: FurtherPages,
+    /// For what replays want later.
+    pool: Arc<Pool>,
 }
 
 #[derive(Debug)]
@@ -74,11 +77,11 @@ impl SharedRead for FirstPages {
     ) -> Result<(), Unread<Asked>> {
         let most = most_events(requests.len());
         let wanted: Vec<ReplayEvents> = requests.iter().map(|it| it.wanted.clone()).collect();
-        let mut requests = requests.into_iter();
+        let mut requests: Vec<Option<Asked>> = requests.into_iter().map(Some).collect();
         // The last one is answered when the connection is free: its entity may want to read on.
         let mut last = None;
-        let read = look_up(&connection, &wanted, most, |found| {
-            let next = requests.next().map(|asked| (asked, found));
+        let read = look_up(&connection, &wanted, most, |place, found| {
+            let next = requests[place].take().map(|asked| (asked, found));
             if let Some((asked, found)) = std::mem::replace(&mut last, next) {
                 self.answer(asked, found);
             }
@@ -88,10 +91,14 @@ impl SharedRead for FirstPages {
         if let Some((asked, found)) = last {
             self.answer(asked, found);
         }
-        read.map_err(|reason| Unread {
-            requests: requests.collect(),
-            reason,
-        })
+        let requests: Vec<Asked> = requests.into_iter().flatten().collect();
+        match read {
+            Ok(()) if requests.is_empty() => Ok(()),
+            read => Err(Unread {
+                requests,
+                reason: read.err(),
+            }),
+        }
     }
 
     fn refuse(&self, asked: Asked, source: SharedError) {
@@ -120,7 +127,7 @@ impl FirstPages {
         };
         let (rest, most) = (page.rest(&wanted), page.next_most());
         let missing = Missing {
-            pool: self.further.pool().clone(),
+            pool: Arc::clone(&self.pool),
             persistence_id: wanted.persistence_id.clone(),
         };
         let replay = Replay::complete(highest, deleted_to, page.events).explained_by(missing);
@@ -132,7 +139,8 @@ impl FirstPages {
             Some(rest) => {
                 let (sink, pages) = FurtherPages::channel();
                 if reply.send(Ok(replay.followed_by(pages))).is_ok() {
-                    tokio::spawn(self.further.clone().read(rest, most, sink));
+                    let further = FurtherPages::new(Arc::clone(&self.pool));
+                    tokio::spawn(further.read(rest, most, sink));
                 }
             }
         }

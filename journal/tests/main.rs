@@ -9,6 +9,7 @@ mod edges;
 mod hold;
 mod holes;
 mod isolation;
+mod large;
 mod ledger;
 mod order;
 mod plans;

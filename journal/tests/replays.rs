@@ -219,10 +219,10 @@ async fn what_the_server_cannot_read_of_one_history_fails_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_lost_fails_one_replay_at_most() {
     let store = Store::open().await;
-    fill(&store, 100).await;
+    fill(&store, 200).await;
     let mut gathering = Gathering::begin(&store).await;
     let mut replays = Vec::new();
-    for entity in 1..=100 {
+    for entity in 1..=200 {
         replays.push(ask(&store.journal, all(format!("entity-{entity}"))).await);
     }
     gathering.gathered(&store).await;

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
+use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::{Pool, Reader};
@@ -19,12 +20,13 @@ pub trait SharedRead: Send + Sync + 'static {
     /// Whether somebody still waits for the answer.
     fn is_awaited(&self, request: &Self::Request) -> bool;
 
-    /// Answers all of them by one query or few.
+    /// Answers all of them by one query or few; of several at least the first.
     ///
     /// Give the connection back before an answer makes somebody read on.
     ///
     /// # Errors
-    /// The server did not answer; the requests that have no answer yet come back.
+    /// The server did not answer, or the answers grew too large; the requests that have none yet come
+    /// back.
     fn read(
         &self,
         connection: Reader<'static>,
@@ -35,24 +37,28 @@ pub trait SharedRead: Send + Sync + 'static {
     fn refuse(&self, request: Self::Request, reason: Arc<dyn std::error::Error + Send + Sync>);
 }
 
+#[derive(Debug, Error)]
+#[error("the query was broken off before the only request had its answer")]
+struct NoRoom;
+
 /// Requests that a query left without an answer.
 #[derive(Debug)]
 pub struct Unread<R> {
     /// All that have none.
     pub requests: Vec<R>,
-    /// What the server says.
-    pub reason: tokio_postgres::Error,
+    /// What the server says; nothing where answers to the others left no room for them.
+    pub reason: Option<tokio_postgres::Error>,
 }
 
 /// Reads of one kind on connections of a [`Pool`]; those that wait share a query.
 ///
 /// Nothing waits for a timer. A request that finds a reader idle leaves at once; while all readers
-/// are busy, requests gather, and the next reader that is free takes up to 64 of them. There are at
+/// are busy, requests gather, and the next reader that is free takes up to 128 of them. There are at
 /// most four readers, and no more than the pool has connections. A request that nobody awaits any
 /// more is not read.
 ///
-/// A query of several requests that fails is no answer to any of them: each is read once more, alone,
-/// as if it had come alone. So one that the server cannot read, or a connection that was lost, costs
+/// A query of several requests that fails, or is broken off, is no answer to some of them: each of these
+/// is read once more, alone, as if it had come alone. So one that the server cannot read, or a connection that was lost, costs
 /// the others time and nothing else.
 ///
 /// A request waits for a connection as long as the pool lets it, and at most as long again where it
@@ -65,7 +71,7 @@ pub struct SharedReads<S: SharedRead> {
 }
 
 /// The most requests of one query: what fails together, and what the last of them waits for.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 
 /// More would take connections from others and make the batches smaller.
 const READERS: usize = 4;
@@ -159,11 +165,13 @@ impl<S: SharedRead> Readers<S> {
             self.refuse(unread);
             return;
         }
-        tracing::warn!(
-            requests = unread.requests.len(),
-            error = %unread.reason,
-            "a query of several requests failed, each is read alone"
-        );
+        if let Some(error) = unread.reason {
+            tracing::warn!(
+                requests = unread.requests.len(),
+                %error,
+                "a query of several requests failed, each is read alone"
+            );
+        }
         for request in unread.requests {
             let (readers, under_way) = (Arc::clone(self), under_way.clone());
             tokio::spawn(async move {
@@ -199,7 +207,10 @@ impl<S: SharedRead> Readers<S> {
     }
 
     fn refuse(&self, unread: Unread<S::Request>) {
-        let reason: Arc<dyn std::error::Error + Send + Sync> = Arc::new(unread.reason);
+        let reason: Arc<dyn std::error::Error + Send + Sync> = match unread.reason {
+            Some(error) => Arc::new(error),
+            None => Arc::new(NoRoom),
+        };
         for request in unread.requests {
             self.reads.refuse(request, Arc::clone(&reason));
         }

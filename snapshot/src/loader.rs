@@ -93,6 +93,7 @@ impl SharedRead for NewestSnapshots {
         let unanswered = batch.unanswered.into_iter().flatten();
         if let Err(reason) = read {
             let requests = unanswered.collect();
+            let reason = Some(reason);
             return Err(Unread { requests, reason });
         }
         for load in unanswered {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use annals_persistence::{ReplayBatch, ReplayError, ReplayEvents};
 use annals_postgres::Pool;
 use annals_rows::{EVENTS_BY_PERSISTENCE_ID, EventRows};
@@ -13,19 +15,15 @@ use super::{unavailable, unreadable};
 /// for its reader, and while it does no connection is held.
 #[derive(Clone, Debug)]
 pub(super) struct FurtherPages {
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 /// Pages that may wait for the reader.
 const PAGES_AHEAD: usize = 1;
 
 impl FurtherPages {
-    pub(super) const fn new(pool: Pool) -> Self {
+    pub(super) const fn new(pool: Arc<Pool>) -> Self {
         Self { pool }
-    }
-
-    pub(super) const fn pool(&self) -> &Pool {
-        &self.pool
     }
 
     pub(super) fn channel() -> (mpsc::Sender<ReplayBatch>, mpsc::Receiver<ReplayBatch>) {

@@ -36,6 +36,16 @@ from ( \
   offset 0 \
 ) as edges";
 
+/// The highest sequence numbers of the histories of $1, by one entry of the primary key each: all that
+/// is needed of histories that are read from their first event on and of which nothing is deleted.
+const HIGHEST: &str = "\
+select \
+  place, \
+  (select sequence_number from journal where persistence_id = id \
+   order by sequence_number desc limit 1), \
+  null::int8 \
+from unnest($1::text[]) with ordinality as wanted (id, place)";
+
 /// The first events of many persistence ids: of each of $1 those with sequence numbers from the number
 /// in its place in $2 to that in $3, at most that in $4. Before the columns of an event stands its place
 /// in $1, from 1. Each is served by the primary key, one behind the other: a lateral look-up gives all
@@ -67,27 +77,32 @@ pub(super) struct Found {
 /// As the server says: nothing where there are no events.
 type Ends = (Option<i64>, Option<i64>);
 
-/// Hands over what is found of each history, in their order and as it comes, at most `most` events of
-/// each; in one round trip. The ends are looked up first, so that a page may hold events that came
-/// since, and never lacks one.
+/// Hands over what is found of each history, by its place in `wanted` and as it comes, at most `most`
+/// events of each. The ends are looked up first, so that a page may hold events that came since, and
+/// never lacks one.
 ///
-/// A history that is much larger than a page breaks the query off: those behind it have no events in
-/// their pages yet, and the connection is of no more use.
+/// One round trip; another one where several histories are read from their first event on and some lack
+/// it, to learn how far these are deleted.
+///
+/// A history that is much larger than a page breaks the query off, and what is not known yet of others is
+/// not handed over. The connection is of no more use then.
 ///
 /// # Errors
-/// The server did not answer, and the histories that were not handed over yet are not found. A row that
-/// is no event is an error of its history alone.
+/// The server did not answer; the histories that were not handed over are not found. A row that is no
+/// event is an error of its history alone.
 pub(super) async fn look_up(
     connection: &Reader<'_>,
     wanted: &[ReplayEvents],
     most: u64,
-    mut found: impl FnMut(Result<Found, ReplayError>),
+    mut found: impl FnMut(usize, Result<Found, ReplayError>),
 ) -> Result<(), Error> {
     let ids: Vec<&str> = wanted.iter().map(|it| it.persistence_id.as_str()).collect();
-    let edges = connection.prepared(EDGES).await?;
+    let from_the_first = wanted.len() > 1 && wanted.iter().all(is_from_the_first);
+    let sql = if from_the_first { HIGHEST } else { EDGES };
+    let edges = connection.prepared(sql).await?;
     let first_events = connection.prepared(FIRST_EVENTS).await?;
-    // Biased: the ends are asked for first. The other way round their rows would wait behind events that
-    // nobody takes.
+    // Biased: the ends are asked for first. The other way round they would wait behind events that nobody
+    // takes.
     let (ends, rows) = tokio::join!(
         biased;
         ends(connection, &edges, &ids),
@@ -98,29 +113,77 @@ pub(super) async fn look_up(
     let mut histories = (0..)
         .zip(wanted.iter().zip(&ends))
         .map(|(place, (wanted, ends))| (place, History::begin(wanted, ends, most)));
-    let (mut current, mut broken_off) = (histories.next(), false);
+    let mut unsettled = Vec::new();
+    let mut end = |place: usize, history: History<'_>| {
+        if from_the_first && history.lacks_the_first() {
+            unsettled.push((place, history.found));
+        } else {
+            found(place, history.found);
+        }
+    };
+    let mut current = histories.next();
     while let Some(row) = rows.try_next().await? {
         let row_place = index(row.try_get(0)?);
-        while let Some((_, history)) = current.take_if(|(place, _)| Some(*place) < row_place) {
-            found(history.found);
+        while let Some((place, history)) = current.take_if(|(place, _)| Some(*place) < row_place) {
+            end(place, history);
             current = histories.next();
         }
         let Some((_, history)) = &mut current else {
             break;
         };
         if history.take(&row, &mut metadata) == Room::BreakOff {
-            broken_off = true;
-            break;
+            if let Some((place, history)) = current {
+                end(place, history);
+            }
+            return Ok(());
         }
     }
-    while let Some((_, history)) = current.take() {
-        current = histories.next();
-        if let (true, Some((_, next))) = (broken_off, &mut current) {
-            next.leave_out(&history);
-        }
-        found(history.found);
+    current
+        .into_iter()
+        .chain(histories)
+        .for_each(|(place, history)| end(place, history));
+    settle(connection, &ids, unsettled, found).await
+}
+
+fn is_from_the_first(wanted: &ReplayEvents) -> bool {
+    wanted.from <= SequenceNumber::FIRST && wanted.to >= SequenceNumber::FIRST && wanted.limit > 0
+}
+
+/// Hands over histories of which the first events are not there, with how far they are deleted.
+async fn settle(
+    connection: &Reader<'_>,
+    ids: &[&str],
+    unsettled: Vec<(usize, Result<Found, ReplayError>)>,
+    mut found: impl FnMut(usize, Result<Found, ReplayError>),
+) -> Result<(), Error> {
+    if unsettled.is_empty() {
+        return Ok(());
+    }
+    let edges = connection.prepared(EDGES).await?;
+    let ids: Vec<&str> = unsettled.iter().map(|(place, _)| ids[*place]).collect();
+    let ends = ends(connection, &edges, &ids).await?;
+    for ((place, history), ends) in unsettled.into_iter().zip(ends) {
+        let deleted_to = ends.first().and_then(|(_, deleted_to)| *deleted_to);
+        found(
+            place,
+            history.map(|it| it.deleted_to(deleted_to.unwrap_or_default())),
+        );
     }
     Ok(())
+}
+
+impl Found {
+    /// Somebody may have deleted more since the page was read: what is on it counts as there.
+    fn deleted_to(self, deleted_to: i64) -> Self {
+        let first = self.page.events.first();
+        let last_missing = first.map_or(self.highest, |first| first.sequence_number.previous());
+        Self {
+            deleted_to: SequenceNumber::new(deleted_to)
+                .unwrap_or_default()
+                .min(last_missing),
+            ..self
+        }
+    }
 }
 
 async fn ends(
@@ -195,10 +258,81 @@ impl<'a> History<'a> {
         room
     }
 
-    /// The query was broken off before its rows came, at those of `other`.
-    fn leave_out(&mut self, other: &History<'_>) {
-        if let (Ok(found), Ok(other)) = (&mut self.found, &other.found) {
-            found.page = Page::left_out(&other.page);
+    /// Whether there are events, and the first one is not among those that came.
+    fn lacks_the_first(&self) -> bool {
+        self.found.as_ref().is_ok_and(|it| {
+            let first = it.page.events.first().map(|first| first.sequence_number);
+            it.highest > SequenceNumber::ZERO && first != Some(SequenceNumber::FIRST)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use annals_postgres::{Connection, TestDatabase};
+    use annals_rows::EVENTS_BY_PERSISTENCE_ID;
+
+    use super::*;
+
+    const FILL: &str = "\
+        insert into journal (persistence_id, sequence_number, message, tags, metadata) \
+        select 'entity-' || e, n, '', '{}', '{\"sid\": 4, \"wid\": \"w\", \"t\": 1}' \
+        from generate_series(1, 5000) as e, generate_series(1, 20) as n";
+
+    const EXECUTE: [&str; 4] = [
+        "execute edges (array['entity-1', 'entity-2'])",
+        "execute highest (array['entity-1', 'entity-2'])",
+        "execute first_events (array['entity-1', 'entity-2'], array[1, 1], array[9, 9], array[5, 5])",
+        "execute further_events ('entity-1', 1, 9, 5)",
+    ];
+
+    /// Each statement reads the table by its key, and in no other way.
+    async fn expect_the_key(connection: &Connection, scans: &[&str]) {
+        for execute in EXECUTE {
+            let plan = connection
+                .simple_query(&format!("explain {execute}"))
+                .await
+                .unwrap();
+            let lines = plan.iter().filter_map(|line| match line {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            });
+            let read: Vec<&str> = lines.filter(|line| line.contains(" on journal")).collect();
+            assert!(!read.is_empty(), "{execute}");
+            for line in read {
+                assert!(
+                    scans.iter().any(|scan| line.contains(scan)),
+                    "{execute}: {line}"
+                );
+            }
         }
+    }
+
+    const IN_ORDER: &str = "using journal_pkey on journal";
+    /// All of a history, to be sorted: what the server thinks is cheap where it has seen no rows yet.
+    const AS_A_WHOLE: [&str; 2] = [
+        "Bitmap Index Scan on journal_pkey",
+        "Bitmap Heap Scan on journal",
+    ];
+
+    /// Readers plan each execution anew, but a pooler between, or a user's setting, may not let them.
+    #[tokio::test]
+    async fn a_plan_for_all_parameters_uses_the_key_from_the_empty_table_on() {
+        let database = TestDatabase::create().await.unwrap();
+        let connection = database.connect().await.unwrap();
+        let prepare = format!(
+            "set plan_cache_mode = force_generic_plan; \
+             prepare edges as {EDGES}; \
+             prepare highest as {HIGHEST}; \
+             prepare first_events as {FIRST_EVENTS}; \
+             prepare further_events as {EVENTS_BY_PERSISTENCE_ID}"
+        );
+        connection.batch_execute(&prepare).await.unwrap();
+        let at_first = [IN_ORDER, AS_A_WHOLE[0], AS_A_WHOLE[1]];
+        expect_the_key(&connection, &at_first).await;
+        connection.batch_execute(FILL).await.unwrap();
+        expect_the_key(&connection, &at_first).await;
+        connection.batch_execute("analyze journal").await.unwrap();
+        expect_the_key(&connection, &[IN_ORDER]).await;
     }
 }

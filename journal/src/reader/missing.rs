@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use annals_persistence::{
     Fate, Hole, PersistenceId, ReplayError, SequenceNumber, SharedError, Whereabouts,
 };
@@ -10,7 +12,7 @@ use tokio_postgres::types::ToSql;
 /// recovery has failed.
 #[derive(Debug)]
 pub(super) struct Missing {
-    pub(super) pool: Pool,
+    pub(super) pool: Arc<Pool>,
     pub(super) persistence_id: PersistenceId,
 }
 
@@ -112,7 +114,7 @@ fn run(first: SequenceNumber, numbers: &[i64]) -> Option<SequenceNumber> {
 }
 
 fn shared(error: impl std::error::Error + Send + Sync + 'static) -> SharedError {
-    std::sync::Arc::new(error)
+    Arc::new(error)
 }
 
 #[cfg(test)]

@@ -17,8 +17,6 @@ pub(super) struct Page {
     bytes: usize,
     /// Bytes of rows behind it that came for nothing.
     refused: usize,
-    /// Left out altogether: what an event of it has in bytes, by those of another page.
-    left_out: Option<usize>,
 }
 
 /// Whether a page takes a row.
@@ -41,15 +39,6 @@ impl Page {
             asked: most,
             bytes: 0,
             refused: 0,
-            left_out: None,
-        }
-    }
-
-    /// A page that was not read, because another one took all there was room for.
-    pub(super) fn left_out(other: &Self) -> Self {
-        Self {
-            left_out: Some(other.bytes_each()),
-            ..Self::asked(0, 0)
         }
     }
 
@@ -71,8 +60,7 @@ impl Page {
     /// What is still wanted behind this page.
     pub(super) fn rest(&self, wanted: &ReplayEvents) -> Option<ReplayEvents> {
         let given = self.events.len() as u64;
-        let ended = self.refused == 0 && self.left_out.is_none() && given < self.asked;
-        if ended {
+        if self.refused == 0 && given < self.asked {
             return None;
         }
         let from = match self.events.last() {
@@ -90,15 +78,11 @@ impl Page {
 
     /// How many events the next page has room for, if they are like those of this one.
     pub(super) fn next_most(&self) -> u64 {
-        match PAGE_BYTES.checked_div(self.bytes_each()) {
+        let each = self.bytes.checked_div(self.events.len());
+        match each.and_then(|each| PAGE_BYTES.checked_div(each)) {
             Some(events) => (events as u64).clamp(1, PAGE),
             None => PAGE,
         }
-    }
-
-    fn bytes_each(&self) -> usize {
-        let read = self.bytes.checked_div(self.events.len());
-        self.left_out.or(read).unwrap_or_default()
     }
 }
 
@@ -168,18 +152,11 @@ mod tests {
             to in 0..70_i64,
             limit in 0..80_u64,
             most in 1..20_u64,
-            left_out in any::<bool>(),
         ) {
             let all = wanted(from, to, limit);
             let stored = sizes.len() as i64;
             let mut given: Vec<i64> = Vec::new();
             let (mut page_wanted, mut most) = (Some(all), most);
-            if left_out {
-                let other = page(&sizes, &wanted(1, 70, 80), 80).0;
-                let none = Page::left_out(&other);
-                page_wanted = none.rest(&page_wanted.unwrap());
-                most = none.next_most();
-            }
             while let Some(wanted) = page_wanted {
                 let (page, came_for_nothing) = page(&sizes, &wanted, most);
                 prop_assert!(page.events.len() as u64 <= most);

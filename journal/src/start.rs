@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use annals_persistence::{JournalMessage, JournalRef};
-use annals_postgres::{ConnectError, JournalShape, Pool, Settings, connect};
+use annals_postgres::{ConnectError, JournalShape, Pool, Settings, ShapeError, connect};
 use ractor::{Actor, SpawnErr};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -76,7 +76,7 @@ async fn shape_of(settings: &Settings) -> Result<JournalShape, StartError> {
     let connection = connect(settings).await?;
     let shape = JournalShape::read(&connection).await;
     connection.close().await;
-    shape.map_err(StartError::Shape)
+    Ok(shape?)
 }
 
 async fn open_lanes(
@@ -114,9 +114,9 @@ pub enum StartError {
     /// A lane has no connection.
     #[error("the journal has no connection to write on")]
     Connect(#[from] ConnectError),
-    /// The table `journal` is not there, or the catalogue cannot be read.
-    #[error("the table journal cannot be found; run the migrations, or look at search_path")]
-    Shape(#[source] tokio_postgres::Error),
+    /// The tables are not there, or are not those of a journal.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
     /// The actor did not start.
     #[error("the actor of the journal did not start")]
     Spawn(#[from] SpawnErr),

@@ -1,6 +1,13 @@
+mod error;
+mod partitions;
+
 use tokio_postgres::{Client, Error};
 
+pub use error::ShapeError;
+
 use crate::Layout;
+use crate::migration::{Problem, check_ordering_sequence};
+use partitions::Partitions;
 
 /// What a writer must know of the journal that it writes to, as the catalogue says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,36 +40,46 @@ pub enum MetadataKeeper {
 }
 
 impl JournalShape {
-    /// Reads it; the table `journal` is found by `search_path`.
+    /// Reads it and sees to it that the journal can be read and written as it is, migrated or not; the
+    /// table `journal` is found by `search_path`. Where there is no `journal_settings`, because nobody has
+    /// run the migrations, the partitions that are there say how those to come are made.
     ///
     /// # Errors
-    /// There is no table `journal`, or the server does not answer.
-    pub async fn read(client: &Client) -> Result<Self, Error> {
-        let row = client.query_one(SHAPE, &[]).await?;
-        let layout = match row
-            .try_get::<_, Option<i8>>("strategy")?
-            .map(i8::cast_unsigned)
-        {
-            None => Layout::Flat,
-            Some(b'r') => Layout::Ordering,
-            Some(_) => Layout::Nested,
+    /// There is no journal, a table is missing or is not that of a journal, or the server does not
+    /// answer.
+    ///
+    /// # Cancel safety
+    /// Changes nothing; drop it at any time.
+    pub async fn read(client: &Client) -> Result<Self, ShapeError> {
+        let Some(row) = client.query_opt(SHAPE, &[]).await? else {
+            return Err(no_journal(client).await?);
         };
-        let mut shape = Self {
+        let schema: String = row.try_get("schema")?;
+        let strategy: Option<i8> = row.try_get("strategy")?;
+        let layout = Layout::of_strategy(strategy).ok_or_else(|| ShapeError::UnknownLayout {
+            schema: schema.clone(),
+        })?;
+        let stored = match row.try_get("settings")? {
+            Some(table) => Some(Stored::read(client, table).await?),
+            None => None,
+        };
+        let trigger: Option<bool> = row.try_get("trigger")?;
+        let wanted = stored.as_ref().is_some_and(|it| it.keeps_metadata);
+        let metadata = keeper(layout, trigger, wanted);
+        check(client, schema, layout, metadata).await?;
+        let metadata_complete = stored.as_ref().is_some_and(|it| it.metadata_complete);
+        let partitions = match stored {
+            Some(stored) => stored.partitions,
+            None => Partitions::of_journal(client).await?,
+        };
+        Ok(Self {
             layout,
-            metadata: keeper(layout, row.try_get("trigger")?, false),
-            metadata_complete: false,
-            partition_size: 10_000_000,
-            partition_prefix: "j".to_owned(),
+            metadata,
+            metadata_complete,
+            partition_size: partitions.size,
+            partition_prefix: partitions.prefix,
             sequence: row.try_get("sequence")?,
-        };
-        if row.try_get("settings")? {
-            let settings = client.query_one(SETTINGS, &[]).await?;
-            shape.partition_size = settings.try_get(0)?;
-            shape.partition_prefix = settings.try_get(1)?;
-            shape.metadata = keeper(layout, row.try_get("trigger")?, settings.try_get(2)?);
-            shape.metadata_complete = settings.try_get(3)?;
-        }
-        Ok(shape)
+        })
     }
 }
 
@@ -76,18 +93,102 @@ fn keeper(layout: Layout, trigger: Option<bool>, wanted: bool) -> MetadataKeeper
     }
 }
 
+/// The row of `journal_settings`.
+struct Stored {
+    partitions: Partitions,
+    keeps_metadata: bool,
+    metadata_complete: bool,
+}
+
+impl Stored {
+    async fn read(client: &Client, table: String) -> Result<Self, ShapeError> {
+        let sql = format!(
+            "select partition_size, partition_prefix, keeps_metadata, metadata_complete from {table}"
+        );
+        let row = match client.query_one(&sql, &[]).await {
+            Ok(row) => row,
+            Err(source) => return Err(ShapeError::Settings { table, source }),
+        };
+        let partitions = Partitions {
+            size: row.try_get(0)?,
+            prefix: row.try_get(1)?,
+        };
+        Ok(Self {
+            partitions,
+            keeps_metadata: row.try_get(2)?,
+            metadata_complete: row.try_get(3)?,
+        })
+    }
+}
+
+/// That every table is there and is what the statements expect.
+async fn check(
+    client: &Client,
+    schema: String,
+    layout: Layout,
+    metadata: MetadataKeeper,
+) -> Result<(), ShapeError> {
+    for (table, file) in needed(layout, metadata) {
+        let there = "select to_regclass(quote_ident($1)) is not null";
+        if !client.query_one(there, &[&table]).await?.try_get(0)? {
+            return Err(ShapeError::MissingTable {
+                schema,
+                table,
+                file,
+            });
+        }
+    }
+    if let Some(Problem { table, problem }) = Problem::first(client, &schema).await? {
+        return Err(ShapeError::Unrecognised {
+            schema,
+            table,
+            problem,
+            layout,
+        });
+    }
+    Ok(check_ordering_sequence(client, layout).await?)
+}
+
+/// What nothing can do without beside the table `journal`, and which file makes it.
+fn needed(
+    layout: Layout,
+    metadata: MetadataKeeper,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let tables = match layout {
+        Layout::Flat => "schemas/flat/0001_journal.sql",
+        Layout::Ordering | Layout::Nested => "schemas/common/tables.sql",
+    };
+    // In the ordering layout it also makes sequence numbers unique, whoever keeps it.
+    let kept = layout == Layout::Ordering || metadata == MetadataKeeper::Writers;
+    ["tags", "snapshot"]
+        .into_iter()
+        .chain(kept.then_some("journal_metadata"))
+        .map(move |table| (table, tables))
+}
+
+async fn no_journal(client: &Client) -> Result<ShapeError, Error> {
+    let path = "select current_setting('search_path')";
+    let search_path = client.query_one(path, &[]).await?.try_get(0)?;
+    Ok(ShapeError::NoJournal { search_path })
+}
+
 const SHAPE: &str = "
     select
+        n.nspname::text as schema,
         p.partstrat as strategy,
-        to_regclass('journal_settings') is not null as settings,
-        coalesce(pg_get_serial_sequence('journal', 'ordering'), 'journal_ordering_seq') as sequence,
+        to_regclass(format('%I.journal_settings', n.nspname))::text as settings,
+        coalesce(
+            case when exists (select from pg_catalog.pg_attribute a where a.attrelid = j.oid and a.attname = 'ordering')
+                then pg_get_serial_sequence(format('%I.journal', n.nspname), 'ordering') end,
+            format('%I.journal_ordering_seq', n.nspname)
+        ) as sequence,
         (
             select bool_and(pg_get_triggerdef(t.oid) like '%annals.writer%')
             from pg_catalog.pg_trigger t
             join pg_catalog.pg_proc f on f.oid = t.tgfoid
-            where t.tgrelid = j.oid and not t.tgisinternal and t.tgenabled <> 'D' and f.prosrc like '%journal_metadata%'
+            where t.tgrelid = j.oid and not t.tgisinternal and t.tgenabled in ('O', 'A') and f.prosrc like '%journal_metadata%'
         ) as trigger
-    from (values ('journal'::regclass)) as j (oid)
-    left join pg_catalog.pg_partitioned_table p on p.partrelid = j.oid";
-
-const SETTINGS: &str = "select partition_size, partition_prefix, keeps_metadata, metadata_complete from journal_settings";
+    from pg_catalog.pg_class j
+    join pg_catalog.pg_namespace n on n.oid = j.relnamespace
+    left join pg_catalog.pg_partitioned_table p on p.partrelid = j.oid
+    where j.oid = to_regclass('journal')";

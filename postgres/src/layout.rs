@@ -22,6 +22,16 @@ impl Layout {
         }
     }
 
+    /// From `pg_partitioned_table.partstrat` of the journal; nothing where no layout is divided so.
+    pub(crate) fn of_strategy(strategy: Option<i8>) -> Option<Self> {
+        match strategy.map(i8::cast_unsigned) {
+            None => Some(Self::Flat),
+            Some(b'r') => Some(Self::Ordering),
+            Some(b'l') => Some(Self::Nested),
+            Some(_) => None,
+        }
+    }
+
     /// Whether partitions must be made ahead of writes.
     pub const fn is_partitioned(self) -> bool {
         !matches!(self, Self::Flat)

@@ -37,7 +37,7 @@ mod test_proxy;
 pub use connect_error::ConnectError;
 pub use connection::{Connection, Role, connect, connect_as};
 pub use error_class::{ErrorClass, classify};
-pub use journal_shape::{JournalShape, MetadataKeeper};
+pub use journal_shape::{JournalShape, MetadataKeeper, ShapeError};
 pub use layout::Layout;
 pub use migration::{
     MigrateError, Migrated, Origin, SequenceError, check_ordering_sequence, migrate, migrate_as,

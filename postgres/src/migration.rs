@@ -5,6 +5,7 @@ mod steps;
 
 use tokio_postgres::{Client, Transaction};
 
+pub(crate) use catalog::Problem;
 pub use error::MigrateError;
 pub use sequence::{SequenceError, check_ordering_sequence};
 
@@ -35,8 +36,8 @@ pub enum Origin {
     Fresh,
     /// A journal of the JVM plugin; all its rows, columns and triggers are as they were.
     Adopted {
-        /// Whether the plugin's row trigger keeps `journal_metadata`. It stays, and makes every
-        /// append more expensive.
+        /// Whether the plugin's row trigger keeps `journal_metadata`, and is not disabled. It stays, and
+        /// makes every append more expensive.
         row_trigger: bool,
     },
     /// A journal of Annals, of this or an earlier version.

@@ -18,23 +18,41 @@ create table if not exists journal_settings (
     metadata_complete boolean not null
 );
 
--- Leaves of the journal: of the size and with the prefix that they have already.
+-- Partitions that are there are of some size and have some prefix, and those to come get the same: the
+-- JVM plugin makes the next one by its number, and it must be the one that is there. The number at the
+-- end of a name tells whether a partition is one of that grid; what stands before it is the prefix, and
+-- in the nested layout the persistence id behind it, as the plugin writes it in names.
 with recursive journal_tree as (
-    select 'journal'::regclass::oid as oid
+    select 'journal'::regclass::oid as oid, null::name as parent, null::text collate "C" as bound
     union all
-    select i.inhrelid from pg_catalog.pg_inherits i join journal_tree t on i.inhparent = t.oid
-), leaves as (
+    select i.inhrelid, p.relname, pg_get_expr(p.relpartbound, p.oid)
+    from pg_catalog.pg_inherits i join journal_tree t on i.inhparent = t.oid
+    join pg_catalog.pg_class p on p.oid = t.oid
+), ranges as (
     select
-        regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \(''(\d+)''\) TO \(''(\d+)''\)$') as bounds,
-        regexp_match(c.relname, '^([a-z_][a-z0-9_]{0,15}?)_(?:.*_)?\d+$') as name
+        regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \(''(\d+)''\) TO \(''(\d+)''\)$')::bigint[] as edges,
+        regexp_match(c.relname, '^(.+)_(\d{1,18})$') as name,
+        t.parent,
+        lower(regexp_replace(
+            replace(substring(t.bound from '^FOR VALUES IN \(''(.*)''\)$'), '''''', ''''), '[^A-Za-z0-9_]', '_', 'g'
+        )) as id
     from journal_tree t join pg_catalog.pg_class c on c.oid = t.oid
     where c.relispartition and c.relkind = 'r'
+), numbered as (
+    select
+        edges[2] - edges[1] as size, edges[1] as lowest,
+        case
+            when id is null then name[1]
+            when parent like '%\_' || replace(id, '_', '\_') then left(parent, - length(id) - 1)
+        end as prefix
+    from ranges where edges is not null and name[2]::bigint * (edges[2] - edges[1]) = edges[1]
 ), there as (
-    select max(bounds[2]::bigint - bounds[1]::bigint) as size, min(name[1]) as prefix from leaves where bounds is not null
+    select
+        (select size from numbered order by lowest desc limit 1) as size,
+        (select prefix from numbered where prefix ~ '^[a-z_][a-z0-9_]{0,15}$' order by lowest desc limit 1) as prefix
 ), described as (
     select
         p.partstrat = 'r' as by_ordering,
-        exists (select from pg_catalog.pg_trigger t where t.tgrelid = j.oid and not t.tgisinternal) as has_trigger,
         exists (select from journal) as has_events
     from (values ('journal'::regclass)) as j (oid)
     left join pg_catalog.pg_partitioned_table p on p.partrelid = j.oid

@@ -10,8 +10,28 @@ pub(super) struct Found {
     exists: bool,
     /// `pg_partitioned_table.partstrat` of the journal.
     divided: Option<i8>,
-    /// "table: problem" for what differs from the tables of the JVM plugin.
-    problem: Option<(String, String)>,
+    /// What differs from the tables of the JVM plugin.
+    problem: Option<Problem>,
+}
+
+/// A table that is there and is not that of a journal.
+pub(crate) struct Problem {
+    pub(crate) table: String,
+    pub(crate) problem: String,
+}
+
+impl Problem {
+    /// The first one in the schema.
+    pub(crate) async fn first(client: &Client, schema: &str) -> Result<Option<Self>, Error> {
+        let row = client.query_opt(PROBLEMS, &[&schema]).await?;
+        row.map(|it| {
+            Ok(Self {
+                table: it.try_get(0)?,
+                problem: it.try_get(1)?,
+            })
+        })
+        .transpose()
+    }
 }
 
 impl Found {
@@ -28,10 +48,7 @@ impl Found {
         } else {
             Origin::Fresh
         };
-        let problem = client.query_opt(PROBLEMS, &[]).await?;
-        let problem = problem
-            .map(|it| Ok::<_, Error>((it.try_get(0)?, it.try_get(1)?)))
-            .transpose()?;
+        let problem = Problem::first(client, &schema).await?;
         Ok(Self {
             origin,
             schema,
@@ -43,16 +60,13 @@ impl Found {
 
     /// That of the journal that is there, or the wanted one.
     pub(super) fn layout(&self, wanted: Option<&NewJournal>) -> Result<Layout, MigrateError> {
-        let there = match self.divided.map(i8::cast_unsigned) {
-            _ if !self.exists => return Ok(wanted.map_or(Layout::Flat, |it| it.layout)),
-            None => Layout::Flat,
-            Some(b'r') => Layout::Ordering,
-            Some(b'l') => Layout::Nested,
-            Some(_) => {
-                return Err(MigrateError::UnknownLayout {
-                    schema: self.schema.clone(),
-                });
-            }
+        if !self.exists {
+            return Ok(wanted.map_or(Layout::Flat, |it| it.layout));
+        }
+        let Some(there) = Layout::of_strategy(self.divided) else {
+            return Err(MigrateError::UnknownLayout {
+                schema: self.schema.clone(),
+            });
         };
         match wanted {
             Some(wanted) if wanted.layout != there => Err(MigrateError::OtherLayout {
@@ -67,7 +81,7 @@ impl Found {
     /// Before anything is written: tables of the same name may be somebody else's.
     pub(super) fn check(self, layout: Layout) -> Result<(), MigrateError> {
         match self.problem {
-            Some((table, problem)) => Err(MigrateError::Unrecognised {
+            Some(Problem { table, problem }) => Err(MigrateError::Unrecognised {
                 schema: self.schema,
                 table,
                 problem,
@@ -142,12 +156,16 @@ const JOURNAL: &str = "
     select current_schema()::text,
            c.oid is not null,
            p.partstrat,
-           exists (select from pg_catalog.pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal)
+           exists (
+               select from pg_catalog.pg_trigger t
+               join pg_catalog.pg_proc f on f.oid = t.tgfoid
+               where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled in ('O', 'A') and f.prosrc like '%journal_metadata%'
+           )
     from (values (to_regclass(format('%I.journal', current_schema())))) as j (oid)
     left join pg_catalog.pg_class c on c.oid = j.oid
     left join pg_catalog.pg_partitioned_table p on p.partrelid = c.oid";
 
-/// The first difference between the tables that are there and what Annals reads and writes. The
+/// The first difference between the tables that are there in the schema $1 and what Annals reads and writes. The
 /// order of columns, further columns and the number of partitions are nobody's business.
 const PROBLEMS: &str = "
     with wanted (tbl, col, type) as (values
@@ -160,7 +178,7 @@ const PROBLEMS: &str = "
         ('journal_metadata', 'persistence_id', 'text'), ('journal_metadata', 'max_sequence_number', 'int8'),
         ('journal_metadata', 'min_ordering', 'int8'), ('journal_metadata', 'max_ordering', 'int8')
     ), there as (
-        select w.*, to_regclass(format('%I.%I', current_schema(), w.tbl)) as oid from wanted w
+        select w.*, to_regclass(format('%I.%I', $1::text, w.tbl)) as oid from wanted w
     ), columns as (
         select t.tbl, format('the column %s should be of type %s and is %s', t.col, t.type, coalesce(y.typname, 'missing')) as problem
         from there t
@@ -174,15 +192,15 @@ const PROBLEMS: &str = "
         -- Divided by ordering it has that key in each partition only.
         select 'journal', case when exists (
             select from pg_catalog.pg_partitioned_table p
-            where p.partrelid = to_regclass(format('%I.journal', current_schema())) and p.partstrat = 'r'
+            where p.partrelid = to_regclass(format('%I.journal', $1::text)) and p.partstrat = 'r'
         ) then array['ordering'] else array['persistence_id', 'sequence_number'] end
     ), unguarded as (
         select k.tbl, format('(%s) is not unique', array_to_string(k.cols, ', ')) as problem
         from keys k
-        where to_regclass(format('%I.%I', current_schema(), k.tbl)) is not null
+        where to_regclass(format('%I.%I', $1::text, k.tbl)) is not null
           and not exists (
             select from pg_catalog.pg_index i
-            where i.indrelid = to_regclass(format('%I.%I', current_schema(), k.tbl))
+            where i.indrelid = to_regclass(format('%I.%I', $1::text, k.tbl))
               and i.indisunique and i.indisvalid and i.indpred is null
               and k.cols = array(
                 select a.attname::text from pg_catalog.pg_attribute a

@@ -32,7 +32,8 @@ pub enum SequenceError {
     },
     /// The column takes its numbers from no sequence.
     #[error(
-        "journal.ordering draws from no sequence; run: alter table journal alter column ordering \
+        "journal.ordering draws from no sequence; run: create sequence journal_ordering_seq owned by journal.ordering, \
+         and unless the journal is divided by ordering: alter table journal alter column ordering \
          set default nextval('journal_ordering_seq')"
     )]
     Missing,
@@ -55,7 +56,7 @@ const SEQUENCE: &str = "
 const OWNED_SEQUENCE: &str = "
     select s.seqrelid::regclass::text, s.seqcache, s.seqincrement, s.seqcycle
     from pg_catalog.pg_sequence s
-    where s.seqrelid = coalesce(pg_get_serial_sequence('journal', 'ordering'), 'journal_ordering_seq')::regclass";
+    where s.seqrelid = to_regclass(coalesce(pg_get_serial_sequence('journal', 'ordering'), 'journal_ordering_seq'))";
 
 /// Sees to it that `journal.ordering` grows one number at a time, which the horizon of the readers
 /// rests on. [`migrate`](crate::migrate) does this too.

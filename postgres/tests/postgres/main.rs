@@ -1,5 +1,6 @@
 //! annals-postgres against real servers, which the tests start themselves.
 
+mod adopting;
 mod classes;
 mod connecting;
 mod migrating;

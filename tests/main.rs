@@ -3,5 +3,6 @@
 mod account;
 mod durable_state;
 mod entities;
+mod jvm_rows;
 mod opening;
 mod reading;

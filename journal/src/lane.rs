@@ -1,8 +1,10 @@
 //! One connection that stores batches.
 
+mod runs;
 mod session;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use tokio_postgres::error::SqlState;
 use crate::partitions::Partitions;
 use crate::pending::{PendingWrite, earlier_failed};
 use crate::statements::Statements;
+use runs::{Numbered, runs};
 pub(crate) use session::Session;
 use session::{Inserted, Stored};
 
@@ -83,7 +86,12 @@ impl Lane {
         let mut settled = Vec::with_capacity(batch.len());
         // Parts are taken from the end: the left half of a split comes before the right one, so
         // that the writes of a persistence id keep their order.
-        let mut parts = vec![batch];
+        let mut parts = if self.statements.gates() {
+            runs(batch)
+        } else {
+            vec![batch]
+        };
+        parts.reverse();
         let mut catch_up = CatchUp::Possible;
         while let Some(part) = parts.pop() {
             if part.is_empty() {
@@ -312,6 +320,17 @@ impl Lane {
     fn deadline(&self, part: &[PendingWrite]) -> Instant {
         let oldest = part.iter().map(|pending| pending.accepted).min();
         oldest.unwrap_or_else(Instant::now) + self.patience
+    }
+}
+
+impl Numbered for PendingWrite {
+    fn persistence_id(&self) -> &PersistenceId {
+        &self.write.persistence_id
+    }
+
+    fn numbers(&self) -> RangeInclusive<i64> {
+        let first = self.write.first;
+        first.get()..=self.write.last().unwrap_or(first).get()
     }
 }
 

@@ -38,8 +38,13 @@ impl Store {
 
     /// In a database of its own, in this layout, with partitions of so many numbers.
     pub(crate) async fn in_layout(layout: Layout, size: u64, journal: JournalSettings) -> Self {
-        let database = TestDatabase::create_as(&partitions_of(layout, size)).await;
-        Self::in_database(Arc::new(database.unwrap()), journal).await
+        Self::made_as(&partitions_of(layout, size), journal).await
+    }
+
+    /// In a database of its own that is made like this.
+    pub(crate) async fn made_as(made: &NewJournal, journal: JournalSettings) -> Self {
+        let database = TestDatabase::create_as(made).await.unwrap();
+        Self::in_database(Arc::new(database), journal).await
     }
 
     /// In one database with all others that are open this way: for tests that look at nothing but
@@ -127,7 +132,7 @@ impl Store {
     }
 }
 
-fn partitions_of(layout: Layout, size: u64) -> NewJournal {
+pub(crate) fn partitions_of(layout: Layout, size: u64) -> NewJournal {
     NewJournal::new(layout).partition_size(NonZeroU64::new(size).unwrap())
 }
 

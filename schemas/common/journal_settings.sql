@@ -72,13 +72,16 @@ on conflict do nothing;
 -- twice. A trigger that is there already stays as it is.
 --
 -- Unlike the one of the plugin it refuses a number that is not above the highest: with that the layout
--- by ordering has one writer a persistence id, whoever writes. A new partition gets it by itself.
+-- by ordering has one writer a persistence id, whoever writes. A new partition gets it by itself. It does
+-- not fire in sessions that replicate (session_replication_role): what they bring has its metadata with it.
 do $$
 begin
     if (select keeps_metadata from journal_settings)
-        and not exists (select from pg_catalog.pg_trigger where tgrelid = 'journal'::regclass and not tgisinternal)
+        and not exists (
+            select from pg_catalog.pg_trigger t join pg_catalog.pg_proc f on f.oid = t.tgfoid
+            where t.tgrelid = 'journal'::regclass and not t.tgisinternal and f.prosrc like '%journal_metadata%')
     then
-        create or replace function update_journal_metadata() returns trigger language plpgsql
+        create or replace function keep_journal_metadata() returns trigger language plpgsql
             set search_path from current
         as $body$
         begin
@@ -89,7 +92,8 @@ begin
             )
             on conflict (persistence_id) do update set
                 max_sequence_number = excluded.max_sequence_number,
-                max_ordering = greatest(kept.max_ordering, excluded.max_ordering)
+                max_ordering = greatest(kept.max_ordering, new.ordering),
+                min_ordering = least(kept.min_ordering, new.ordering)
             where kept.max_sequence_number < excluded.max_sequence_number;
             if not found then
                 raise exception 'the sequence number % of % is not above the highest', new.sequence_number, new.persistence_id
@@ -98,9 +102,9 @@ begin
             return null;
         end
         $body$;
-        create trigger trig_update_journal_metadata after insert on journal
+        create trigger trig_keep_journal_metadata after insert on journal
             for each row when (current_setting('annals.writer', true) is distinct from 'on')
-            execute function update_journal_metadata();
+            execute function keep_journal_metadata();
     end if;
 end
 $$;

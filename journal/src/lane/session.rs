@@ -13,6 +13,8 @@ pub(crate) struct Session {
     insert: Statement,
     answer: Answer,
     look_up: Statement,
+    /// Needed so rarely that it is not prepared.
+    catch_up: String,
 }
 
 /// What a statement that stores a batch did.
@@ -40,39 +42,6 @@ pub(super) enum Stored {
     },
 }
 
-/// For each write the newest row within its sequence numbers, and the highest sequence number of
-/// its persistence id; both served by the index on (persistence_id, sequence_number). A write is
-/// atomic, so its last row stands for all of it.
-const LOOK_UP: &str = "\
-select w.position, j.sequence_number is not null, \
-  coalesce(j.sequence_number = w.last and j.writer = w.writer, false), \
-  (select max(sequence_number) from journal where persistence_id = w.persistence_id), \
-  coalesce( \
-    w.first <= (select deleted_to from journal_deletion where persistence_id = w.persistence_id), false) \
-from unnest($1::int8[], $2::text[], $3::int8[], $4::int8[], $5::text[]) \
-  as w(position, persistence_id, first, last, writer) \
-left join lateral ( \
-  select sequence_number, coalesce(metadata->>'wid', metadata->>'writerUuid') as writer \
-  from journal \
-  where persistence_id = w.persistence_id and sequence_number between w.first and w.last \
-  order by sequence_number desc limit 1 \
-) as j on true";
-
-/// Moves metadata that fell behind the events, because a writer did not keep it: served by the primary
-/// key of `journal_metadata` and the index on (persistence_id, sequence_number).
-const CATCH_UP: &str = "\
-insert into journal_metadata as kept (persistence_id, max_sequence_number, max_ordering, min_ordering) \
-select ids.id, newest.sequence_number, newest.ordering, -1 \
-from unnest($1::text[]) as ids (id) \
-cross join lateral ( \
-  select sequence_number, ordering from journal where persistence_id = ids.id order by sequence_number desc limit 1 \
-) as newest \
-order by ids.id \
-on conflict (persistence_id) do update set \
-  max_sequence_number = excluded.max_sequence_number, \
-  max_ordering = greatest(kept.max_ordering, excluded.max_ordering) \
-where kept.max_sequence_number < excluded.max_sequence_number";
-
 /// The plan of a statement is made once and kept: a table that was small then must not be read as a
 /// whole when it has grown.
 const BY_INDEX: &str = "set enable_seqscan = off";
@@ -87,12 +56,14 @@ impl Session {
         connection.batch_execute(BY_INDEX).await.map_err(failed)?;
         let insert = connection.prepare(&statements.insert).await;
         let insert = insert.map_err(failed)?;
-        let look_up = connection.prepare(LOOK_UP).await.map_err(failed)?;
+        let look_up = connection.prepare(&statements.look_up).await;
+        let look_up = look_up.map_err(failed)?;
         Ok(Self {
             connection,
             insert,
             answer: statements.answer,
             look_up,
+            catch_up: statements.catch_up.clone(),
         })
     }
 
@@ -126,7 +97,9 @@ impl Session {
 
     /// Brings the metadata of these persistence ids up to their events.
     pub(super) async fn catch_up(&self, ids: &[&str]) -> Result<(), Error> {
-        self.connection.execute(CATCH_UP, &[&ids]).await?;
+        self.connection
+            .execute(self.catch_up.as_str(), &[&ids])
+            .await?;
         Ok(())
     }
 

@@ -57,7 +57,7 @@ async fn an_empty_schema_gets_everything_once() {
     assert_eq!(schema_version(&client).await.unwrap(), Some(5));
 
     let tables = "select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = current_schema()";
-    let expected = "annals_schema durable_state journal journal_metadata journal_metadata_0 journal_metadata_1 journal_settings snapshot tags";
+    let expected = "annals_schema durable_state journal journal_deletion journal_metadata journal_metadata_0 journal_metadata_1 journal_settings snapshot tags";
     assert_eq!(text(&client, tables).await, expected);
     let triggers = "select count(*) from pg_trigger where tgrelid = 'journal'::regclass";
     assert_eq!(number(&client, triggers).await, 0);

@@ -92,6 +92,13 @@ impl Store {
         start(&self.settings, journal).await.journal().clone()
     }
 
+    /// The same, as another role of the server.
+    pub(crate) async fn another_as(&self, role: &str, journal: JournalSettings) -> JournalRef {
+        let mut config = self.settings.config().clone();
+        let settings = Settings::from_config(config.user(role).clone()).unwrap();
+        start(&settings, journal).await.journal().clone()
+    }
+
     pub(crate) async fn connect(&self) -> Connection {
         connect(&self.settings).await.unwrap()
     }

@@ -87,7 +87,7 @@ const PARTITIONS: &str = "\
 select pg_get_expr(c.relpartbound, c.oid) from pg_catalog.pg_inherits i \
 join pg_catalog.pg_class c on c.oid = i.inhrelid where i.inhparent = 'journal'::regclass";
 
-/// Makes one partition; the name is the JVM plugin's, unless another table has it.
+/// Makes one partition; the name is the JVM plugin's, unless a table or an index has it.
 async fn make(
     connection: &Connection,
     shape: &JournalShape,
@@ -96,22 +96,27 @@ async fn make(
     let prefix = &shape.partition_prefix;
     let (from, to) = (missing.range.start, missing.range.end);
     let plain = missing.number.map(|number| format!("{prefix}_{number}"));
-    let free = "select name from unnest($1::text[]) with ordinality as n (name, place) \
-                where to_regclass(quote_ident(name)) is null order by place limit 1";
-    let names: Vec<String> = plain
-        .iter()
-        .cloned()
-        .chain([
-            format!("{prefix}_{from}_{to}"),
-            format!("{prefix}_{from}_{to}_again"),
-        ])
-        .collect();
-    let name: String = match connection.query_opt(free, &[&names]).await? {
-        Some(row) => row.try_get(0)?,
-        None => names[names.len() - 1].clone(),
-    };
-    let index = (plain.as_ref() == Some(&name)).then(|| format!("{name}_persistence_sequence_idx"));
-    let sql = attach_range(&name, &missing.range, index.as_deref());
+    let exact = format!("{prefix}_{from}_{to}");
+    let free = connection
+        .query_one(FREE_NAME, &[&plain, &exact, &INDEX])
+        .await?;
+    let name: String = free.try_get(0)?;
+    let index = format!("{name}{INDEX}");
+    let sql = attach_range(&name, &missing.range, &index);
     connection.batch_execute(&sql).await?;
     Ok(name)
 }
+
+/// Behind the name of a partition the name of its index on (persistence_id, sequence_number), as the JVM
+/// plugin has it.
+const INDEX: &str = "_persistence_sequence_idx";
+
+/// A partition that was detached keeps its name, and its index keeps its own even where somebody gave the
+/// table another one.
+const FREE_NAME: &str = "\
+select name from ( \
+  select $1::text, -1 union all select $2::text, 0 \
+  union all select $2 || '_' || n, n from generate_series(2, 100) as n \
+) as names (name, place) \
+where to_regclass(quote_ident(name)) is null and to_regclass(quote_ident(name || $3)) is null and name is not null \
+order by place limit 1";

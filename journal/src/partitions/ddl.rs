@@ -12,19 +12,12 @@ set local lock_timeout = '500ms'; \
 select pg_advisory_xact_lock(1885434484, 'journal'::regclass::oid::int)";
 
 /// Makes an empty table like the journal, with its indexes, and attaches it. `index` is the name of the
-/// index that makes (persistence_id, sequence_number) unique, where the layout does not give one.
-pub(super) fn attach_range(table: &str, range: &Range<i64>, index: Option<&str>) -> String {
-    let name = escape_identifier(table);
-    let unique = match index {
-        Some(index) => format!(
-            "create unique index {} on {name} (persistence_id, sequence_number);",
-            escape_identifier(index)
-        ),
-        None => format!("create unique index on {name} (persistence_id, sequence_number);"),
-    };
+/// one that makes (persistence_id, sequence_number) unique.
+pub(super) fn attach_range(table: &str, range: &Range<i64>, index: &str) -> String {
+    let (name, index) = (escape_identifier(table), escape_identifier(index));
     format!(
         "create table {name} (like journal including all); \
-         {unique} \
+         create unique index {index} on {name} (persistence_id, sequence_number); \
          alter table journal attach partition {name} {};",
         bounds(range)
     )

@@ -262,14 +262,15 @@ async fn a_role_that_may_create_nothing_works_without_migrations() {
 /// And is told what is missing where it cannot go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_without_migrations_is_named_when_it_is_opened() {
-    let golden = Golden::of(Layout::Ordering).await;
-    golden.run("drop table journal_metadata").await;
-    let options = Options::new(golden.settings()).without_migrations();
-    let error = options.open().await.unwrap_err();
-    assert!(matches!(error, OpenError::Journal(_)), "{error:?}");
-    let said = error.to_string();
-    assert!(
-        said.contains("journal_metadata") && said.contains("schemas/common/tables.sql"),
-        "{said}"
-    );
+    for layout in LAYOUTS {
+        let golden = Golden::bare(layout).await;
+        let options = Options::new(golden.settings()).without_migrations();
+        let error = options.open().await.unwrap_err();
+        assert!(matches!(error, OpenError::Journal(_)), "{error:?}");
+        let said = error.to_string();
+        assert!(
+            said.contains("journal_deletion") && said.contains("schemas/common/deletion.sql"),
+            "{said}"
+        );
+    }
 }

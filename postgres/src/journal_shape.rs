@@ -164,6 +164,8 @@ fn needed(
         .into_iter()
         .chain(kept.then_some("journal_metadata"))
         .map(move |table| (table, tables))
+        // No JVM has it, and every read asks it what is deleted.
+        .chain([("journal_deletion", "schemas/common/deletion.sql")])
 }
 
 async fn no_journal(client: &Client) -> Result<ShapeError, Error> {

@@ -13,7 +13,17 @@ pub(super) struct Golden {
 }
 
 impl Golden {
+    /// With the one table that Annals cannot do without.
     pub(super) async fn of(layout: Layout) -> Self {
+        let golden = Self::bare(layout).await;
+        golden
+            .run(include_str!("../../schemas/common/deletion.sql"))
+            .await;
+        golden
+    }
+
+    /// With nothing of Annals.
+    pub(super) async fn bare(layout: Layout) -> Self {
         let database = TestDatabase::create().await.unwrap();
         let connection = connect(&database.settings()).await.unwrap();
         let golden = Self {

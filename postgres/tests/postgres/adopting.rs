@@ -5,7 +5,7 @@ use annals_postgres::{
     ShapeError, TestDatabase, connect, migrate,
 };
 
-/// A database as the plugin left it, with rows.
+/// A database as the plugin left it, with rows; and with the one table that Annals needs beside.
 async fn golden(layout: Layout) -> (TestDatabase, Connection) {
     let database = TestDatabase::create().await.unwrap();
     let client = database.connect().await.unwrap();
@@ -29,6 +29,9 @@ async fn load(client: &Connection, layout: Layout, schema: &str) {
             .replace(&format!("{schema}.gin__int_ops"), "public.gin__int_ops");
         run(client, &there).await;
     }
+    run(client, &format!("set search_path = {schema}")).await;
+    run(client, include_str!("../../../schemas/common/deletion.sql")).await;
+    run(client, "reset search_path").await;
 }
 
 async fn run(client: &Connection, sql: &str) {
@@ -196,12 +199,17 @@ async fn tables_that_are_missing_are_named_with_the_file_that_makes_them() {
             run(&client, "create table journal_metadata (persistence_id text primary key, max_sequence_number bigint, min_ordering bigint, max_ordering bigint)").await;
         }
         JournalShape::read(&client).await.unwrap();
+        run(&client, "drop table journal_deletion").await;
+        let deletion = "schemas/common/deletion.sql";
+        assert_eq!(missing(&client).await, ("journal_deletion", deletion));
         run(&client, "drop table snapshot").await;
         assert_eq!(missing(&client).await, ("snapshot", file));
         run(&client, "drop table tags").await;
         assert_eq!(missing(&client).await, ("tags", file));
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        assert!(path.join(file).exists(), "{file}");
+        for file in [file, deletion] {
+            assert!(path.join(file).exists(), "{file}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Replays: the ends of a history and its first page in one round trip, which the histories that are
 //! asked for at the same time share; the further pages of a long one by themselves.
 
+mod each;
 mod first_page;
 mod further_pages;
 mod look_up;
@@ -10,7 +11,7 @@ mod page;
 use std::sync::Arc;
 
 use annals_persistence::{PersistenceId, Replay, ReplayError, ReplayEvents, SharedError};
-use annals_postgres::{Pool, Reader, SharedRead, SharedReads, Unread};
+use annals_postgres::{Layout, Pool, Reader, SharedRead, SharedReads, Unread};
 use annals_rows::MalformedRow;
 use ractor::RpcReplyPort;
 
@@ -26,9 +27,10 @@ pub(crate) struct ReplayReader {
 }
 
 impl ReplayReader {
-    pub(crate) fn new(pool: Pool) -> Self {
+    pub(crate) fn new(pool: Pool, layout: Layout) -> Self {
         let first_pages = FirstPages {
             pool: Arc::new(pool.clone()),
+            layout,
         };
         Self {
             reads: SharedReads::new(pool, first_pages),
@@ -55,6 +57,7 @@ impl ReplayReader {
 struct FirstPages {
     /// For what replays want later.
     pool: Arc<Pool>,
+    layout: Layout,
 }
 
 #[derive(Debug)]
@@ -80,7 +83,7 @@ impl SharedRead for FirstPages {
         let mut requests: Vec<Option<Asked>> = requests.into_iter().map(Some).collect();
         // The last one is answered when the connection is free: its entity may want to read on.
         let mut last = None;
-        let read = look_up(&connection, &wanted, most, |place, found| {
+        let read = look_up(&connection, self.layout, &wanted, most, |place, found| {
             let next = requests[place].take().map(|asked| (asked, found));
             if let Some((asked, found)) = std::mem::replace(&mut last, next) {
                 self.answer(asked, found);

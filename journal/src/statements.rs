@@ -12,6 +12,7 @@ pub(crate) struct Statements {
     /// Moves metadata that fell behind the events, because a writer did not keep it.
     pub(crate) catch_up: String,
     gates: bool,
+    one_at_a_time: bool,
 }
 
 /// What the statement that stores a batch tells.
@@ -37,9 +38,16 @@ impl Statements {
             insert,
             answer,
             look_up: look_up(shape.layout, gates),
-            catch_up: CATCH_UP.to_owned(),
+            catch_up: catch_up(shape.layout),
             gates,
+            one_at_a_time: shape.layout == Layout::Nested,
         }
+    }
+
+    /// Whether what is stored must be looked up for one persistence id at a time: a statement for many
+    /// would lock the partitions of all.
+    pub(crate) const fn one_at_a_time(&self) -> bool {
+        self.one_at_a_time
     }
 
     /// Whether a write is stored only where the highest sequence number is the one before.
@@ -183,7 +191,8 @@ fn look_up(layout: Layout, gates: bool) -> String {
             "and ordering >= coalesce(known.min_ordering, -1)",
             "and ordering >= coalesce(known.max_ordering, -1)",
         ),
-        Layout::Flat | Layout::Nested => ("", ""),
+        Layout::Nested => (ONLY_IN_LOOK_UP, ONLY_IN_LOOK_UP),
+        Layout::Flat => ("", ""),
     };
     format!(
         "select w.position, j.sequence_number is not null, \
@@ -206,18 +215,31 @@ fn look_up(layout: Layout, gates: bool) -> String {
 }
 
 /// Served by the primary key of `journal_metadata` and the index on (persistence_id, sequence_number).
-const CATCH_UP: &str = "\
-insert into journal_metadata as kept (persistence_id, max_sequence_number, max_ordering, min_ordering) \
-select ids.id, newest.sequence_number, newest.ordering, -1 \
-from unnest($1::text[]) as ids (id) \
-cross join lateral ( \
-  select sequence_number, ordering from journal where persistence_id = ids.id order by sequence_number desc limit 1 \
-) as newest \
-order by ids.id \
-on conflict (persistence_id) do update set \
-  max_sequence_number = excluded.max_sequence_number, \
-  max_ordering = greatest(kept.max_ordering, excluded.max_ordering) \
-where kept.max_sequence_number < excluded.max_sequence_number";
+fn catch_up(layout: Layout) -> String {
+    let only = match layout {
+        Layout::Nested => ONLY_IN_CATCH_UP,
+        Layout::Flat | Layout::Ordering => "",
+    };
+    format!(
+        "insert into journal_metadata as kept (persistence_id, max_sequence_number, max_ordering, min_ordering) \
+         select ids.id, newest.sequence_number, newest.ordering, -1 \
+         from unnest($1::text[]) as ids (id) \
+         cross join lateral ( \
+           select sequence_number, ordering from journal where persistence_id = ids.id {only} \
+           order by sequence_number desc limit 1 \
+         ) as newest \
+         order by ids.id \
+         on conflict (persistence_id) do update set \
+           max_sequence_number = excluded.max_sequence_number, \
+           max_ordering = greatest(kept.max_ordering, excluded.max_ordering) \
+         where kept.max_sequence_number < excluded.max_sequence_number"
+    )
+}
+
+/// With these the server sees which partitions it needs before it begins, for one persistence id at a
+/// time: it locks no others. For many it would not see that each look-up needs those of one.
+const ONLY_IN_LOOK_UP: &str = "and persistence_id = any($2)";
+const ONLY_IN_CATCH_UP: &str = "and persistence_id = any($1)";
 
 /// The column and its value, where no default draws it.
 fn ordering(shape: &JournalShape) -> (&'static str, String) {

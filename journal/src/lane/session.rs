@@ -1,7 +1,8 @@
 use annals_persistence::SequenceNumber;
 use annals_postgres::{ConnectError, Connection, Settings, connect};
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Statement};
+use futures::future::try_join_all;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, Row, Statement};
 
 use crate::batch::Columns;
 use crate::pending::PendingWrite;
@@ -12,9 +13,16 @@ pub(crate) struct Session {
     connection: Connection,
     insert: Statement,
     answer: Answer,
-    look_up: Statement,
+    look_up: LookUp,
     /// Needed so rarely that it is not prepared.
     catch_up: String,
+    one_at_a_time: bool,
+}
+
+enum LookUp {
+    Prepared(Statement),
+    /// A statement that is kept may be planned for all parameters some day, and then locks each partition.
+    PlannedEachTime(String),
 }
 
 /// What a statement that stores a batch did.
@@ -56,14 +64,19 @@ impl Session {
         connection.batch_execute(BY_INDEX).await.map_err(failed)?;
         let insert = connection.prepare(&statements.insert).await;
         let insert = insert.map_err(failed)?;
-        let look_up = connection.prepare(&statements.look_up).await;
-        let look_up = look_up.map_err(failed)?;
+        let look_up = if statements.one_at_a_time() {
+            LookUp::PlannedEachTime(statements.look_up.clone())
+        } else {
+            let look_up = connection.prepare(&statements.look_up).await;
+            LookUp::Prepared(look_up.map_err(failed)?)
+        };
         Ok(Self {
             connection,
             insert,
             answer: statements.answer,
             look_up,
             catch_up: statements.catch_up.clone(),
+            one_at_a_time: statements.one_at_a_time(),
         })
     }
 
@@ -97,28 +110,27 @@ impl Session {
 
     /// Brings the metadata of these persistence ids up to their events.
     pub(super) async fn catch_up(&self, ids: &[&str]) -> Result<(), Error> {
-        self.connection
-            .execute(self.catch_up.as_str(), &[&ids])
-            .await?;
+        let at_once = if self.one_at_a_time {
+            1
+        } else {
+            ids.len().max(1)
+        };
+        for ids in ids.chunks(at_once) {
+            self.connection
+                .execute(self.catch_up.as_str(), &[&ids])
+                .await?;
+        }
         Ok(())
     }
 
     pub(super) async fn look_up(&self, part: &[PendingWrite]) -> Result<Vec<Stored>, Error> {
-        let writes = || part.iter().map(|pending| &pending.write);
-        let positions: Vec<i64> = (0..).take(part.len()).collect();
-        let ids: Vec<&str> = writes().map(|it| it.persistence_id.as_str()).collect();
-        let firsts: Vec<i64> = writes().map(|it| it.first.get()).collect();
-        let lasts: Vec<i64> = writes()
-            .map(|it| it.last().unwrap_or(it.first).get())
-            .collect();
-        let writers: Vec<String> = writes().map(|it| it.writer.to_string()).collect();
-        let rows = self
-            .connection
-            .query(
-                &self.look_up,
-                &[&positions, &ids, &firsts, &lasts, &writers],
-            )
-            .await?;
+        let rows = if self.one_at_a_time {
+            let each = (0..).zip(part.chunks(1));
+            let each = each.map(|(position, one)| self.look_up_rows(position, one));
+            try_join_all(each).await?.into_iter().flatten().collect()
+        } else {
+            self.look_up_rows(0, part).await?
+        };
 
         let nothing = Stored::Nothing {
             highest: SequenceNumber::ZERO,
@@ -144,5 +156,33 @@ impl Session {
             };
         }
         Ok(found)
+    }
+    /// Of these writes, of which the first stands at `position`.
+    async fn look_up_rows(&self, position: i64, part: &[PendingWrite]) -> Result<Vec<Row>, Error> {
+        let writes = || part.iter().map(|pending| &pending.write);
+        let positions: Vec<i64> = (position..).take(part.len()).collect();
+        let ids: Vec<&str> = writes().map(|it| it.persistence_id.as_str()).collect();
+        let firsts: Vec<i64> = writes().map(|it| it.first.get()).collect();
+        let lasts: Vec<i64> = writes()
+            .map(|it| it.last().unwrap_or(it.first).get())
+            .collect();
+        let writers: Vec<String> = writes().map(|it| it.writer.to_string()).collect();
+        match &self.look_up {
+            LookUp::Prepared(look_up) => {
+                let parameters: [&(dyn ToSql + Sync); 5] =
+                    [&positions, &ids, &firsts, &lasts, &writers];
+                self.connection.query(look_up, &parameters).await
+            }
+            LookUp::PlannedEachTime(look_up) => {
+                let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+                    (&positions, Type::INT8_ARRAY),
+                    (&ids, Type::TEXT_ARRAY),
+                    (&firsts, Type::INT8_ARRAY),
+                    (&lasts, Type::INT8_ARRAY),
+                    (&writers, Type::TEXT_ARRAY),
+                ];
+                self.connection.query_typed(look_up, &parameters).await
+            }
+        }
     }
 }

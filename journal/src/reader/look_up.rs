@@ -1,10 +1,11 @@
 use annals_persistence::{ReplayError, ReplayEvents, SequenceNumber};
-use annals_postgres::{Reader, Rows};
+use annals_postgres::{Layout, Reader, Rows};
 use annals_rows::{EventRows, event_columns};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row, Statement};
 
+use super::each;
 use super::first_page::{dealt, index, limit};
 use super::page::{Page, Room};
 use super::{malformed, unreadable};
@@ -75,13 +76,13 @@ pub(super) struct Found {
 }
 
 /// As the server says: nothing where there are no events.
-type Ends = (Option<i64>, Option<i64>);
+pub(super) type Ends = (Option<i64>, Option<i64>);
 
 /// Hands over what is found of each history, by its place in `wanted` and as it comes, at most `most`
 /// events of each. The ends are looked up first, so that a page may hold events that came since, and
 /// never lacks one.
 ///
-/// One round trip; another one where several histories are read from their first event on and some lack
+/// One round trip, but in the nested layout; another one where several histories are read from their first event on and some lack
 /// it, to learn how far these are deleted.
 ///
 /// A history that is much larger than a page breaks the query off, and what is not known yet of others is
@@ -92,23 +93,31 @@ type Ends = (Option<i64>, Option<i64>);
 /// event is an error of its history alone.
 pub(super) async fn look_up(
     connection: &Reader<'_>,
+    layout: Layout,
     wanted: &[ReplayEvents],
     most: u64,
     mut found: impl FnMut(usize, Result<Found, ReplayError>),
 ) -> Result<(), Error> {
     let ids: Vec<&str> = wanted.iter().map(|it| it.persistence_id.as_str()).collect();
-    let from_the_first = wanted.len() > 1 && wanted.iter().all(is_from_the_first);
-    let sql = if from_the_first { HIGHEST } else { EDGES };
-    let edges = connection.prepared(sql).await?;
-    let first_events = connection.prepared(FIRST_EVENTS).await?;
-    // Biased: the ends are asked for first. The other way round they would wait behind events that nobody
-    // takes.
-    let (ends, rows) = tokio::join!(
-        biased;
-        ends(connection, &edges, &ids),
-        events(connection, &first_events, &ids, wanted, most)
-    );
-    let (ends, mut rows) = (ends?, rows?);
+    let together = layout != Layout::Nested;
+    let from_the_first = together && wanted.len() > 1 && wanted.iter().all(is_from_the_first);
+    let (ends, mut rows) = if together {
+        let sql = if from_the_first { HIGHEST } else { EDGES };
+        let edges = connection.prepared(sql).await?;
+        let first_events = connection.prepared(FIRST_EVENTS).await?;
+        // Biased: the ends are asked for first. The other way round they would wait behind events that
+        // nobody takes.
+        let (ends, rows) = tokio::join!(
+            biased;
+            ends(connection, &edges, &ids),
+            events(connection, &first_events, &ids, wanted, most)
+        );
+        (ends?, rows?.left_stream())
+    } else {
+        let ends = each::ends(connection, wanted).await?;
+        let rows = each::events(connection, wanted, most).await?;
+        (ends, rows.right_stream())
+    };
     let mut metadata = EventRows::default();
     let mut histories = (0..)
         .zip(wanted.iter().zip(&ends))

@@ -13,6 +13,7 @@ mod isolation;
 mod large;
 mod layouts;
 mod ledger;
+mod nested;
 mod order;
 mod plans;
 mod replays;

@@ -4,5 +4,6 @@ mod account;
 mod durable_state;
 mod entities;
 mod jvm_rows;
+mod moving;
 mod opening;
 mod reading;

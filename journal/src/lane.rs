@@ -5,18 +5,18 @@ mod session;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
+use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use annals_persistence::{PersistenceId, Rejection, SequenceNumber, SharedError, WriteError};
-use annals_postgres::{ErrorClass, Settings, classify};
+use annals_postgres::{ErrorClass, Layout, Settings, classify};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::error::SqlState;
 
-use crate::partitions::Partitions;
+use crate::form::{Form, Forms};
 use crate::pending::{PendingWrite, earlier_failed};
-use crate::statements::Statements;
 use runs::{Numbered, runs};
 pub(crate) use session::Session;
 use session::{Inserted, Stored};
@@ -24,8 +24,8 @@ use session::{Inserted, Stored};
 pub(crate) struct Lane {
     pub(crate) number: usize,
     pub(crate) settings: Settings,
-    pub(crate) statements: Arc<Statements>,
-    pub(crate) partitions: Partitions,
+    pub(crate) form: Form,
+    pub(crate) forms: Arc<Forms>,
     pub(crate) patience: Duration,
     pub(crate) session: Option<Session>,
     pub(crate) free: mpsc::UnboundedSender<Freed>,
@@ -46,6 +46,8 @@ enum Verdict {
     Guilty(Blame),
     /// Nothing is stored, and no row is to blame.
     Unavailable(SharedError),
+    /// Nothing is stored, and the statements are others from now on.
+    OtherLayout,
     Unknown(SharedError),
 }
 
@@ -86,7 +88,7 @@ impl Lane {
         let mut settled = Vec::with_capacity(batch.len());
         // Parts are taken from the end: the left half of a split comes before the right one, so
         // that the writes of a persistence id keep their order.
-        let mut parts = if self.statements.gates() {
+        let mut parts = if self.form.statements.gates() {
             runs(batch)
         } else {
             vec![batch]
@@ -105,6 +107,10 @@ impl Lane {
                 }
                 Verdict::Guilty(blame) => {
                     self.isolate(part, blame, &mut catch_up, &mut settled).await
+                }
+                Verdict::OtherLayout => {
+                    let rest = iter::once(part).chain(parts.drain(..).rev());
+                    runs(rest.flatten().collect()).into_iter().rev().collect()
                 }
                 Verdict::Unavailable(source) => {
                     settle_all(part, &mut settled, |pending| WriteError::Unavailable {
@@ -146,7 +152,8 @@ impl Lane {
             if part.len() < count {
                 return vec![part];
             }
-            if self.statements.gates() && std::mem::replace(catch_up, CatchUp::Tried).is_possible()
+            if self.form.statements.gates()
+                && std::mem::replace(catch_up, CatchUp::Tried).is_possible()
             {
                 match self.catch_up(&part).await {
                     Ok(()) => return vec![part],
@@ -175,7 +182,7 @@ impl Lane {
         match blame {
             Blame::Fewer(_) => true,
             Blame::Error(error) => {
-                let refused_by_the_gate = self.statements.gates()
+                let refused_by_the_gate = self.form.statements.gates()
                     && error.code() == Some(&SqlState::INVALID_TEXT_REPRESENTATION);
                 refused_by_the_gate || matches!(classify(error), ErrorClass::Duplicate { .. })
             }
@@ -189,7 +196,7 @@ impl Lane {
         part: Vec<PendingWrite>,
         settled: &mut Vec<Settled>,
     ) -> Option<Vec<PendingWrite>> {
-        let gates = self.statements.gates();
+        let gates = self.form.statements.gates();
         match self.look_up(&part).await {
             Ok(found) => Some(settle_found(part, found, gates, settled)),
             Err(source) => {
@@ -243,9 +250,16 @@ impl Lane {
                 }
                 ErrorClass::Retryable if retries < RETRIES => retries += 1,
                 ErrorClass::NoPartition => {
-                    let made = self.partitions.make_room(part, deadline).await;
-                    match made {
-                        Ok(()) => {}
+                    let layout = self.form.layout();
+                    let room = match layout {
+                        Layout::Flat => self.take_other_form().await,
+                        _ => self.form.partitions.make_room(part, deadline).await,
+                    };
+                    match room {
+                        Ok(()) if layout == self.form.layout() => {}
+                        Ok(()) if !sent => return Verdict::OtherLayout,
+                        // Cut anew it could not be told from what the earlier try stored.
+                        Ok(()) => return Verdict::Unknown(Arc::new(error)),
                         Err(source) if sent => return Verdict::Unknown(source),
                         // The partitions of the others may be there.
                         Err(_) if part.len() > 1 => return Verdict::Guilty(Blame::Error(error)),
@@ -263,9 +277,18 @@ impl Lane {
         }
     }
 
+    /// A flat journal has no partitions that could be missing: it was moved since this lane began.
+    async fn take_other_form(&mut self) -> Result<(), SharedError> {
+        let other = self.forms.other_than(self.form.layout()).await;
+        self.form = other.map_err(|error| Arc::new(error) as SharedError)?;
+        // What is prepared there are the statements of the other layout.
+        self.session = None;
+        Ok(())
+    }
+
     fn stored(&self, part: &[PendingWrite], inserted: Inserted) -> Verdict {
         let sent: usize = part.iter().map(|pending| pending.write.events.len()).sum();
-        self.partitions.written(part, inserted.newest);
+        self.form.partitions.written(part, inserted.newest);
         if inserted.events == sent as u64 {
             Verdict::Stored
         } else {
@@ -305,7 +328,7 @@ impl Lane {
     async fn connect(&self, deadline: Instant) -> Result<Session, SharedError> {
         let mut pause = Duration::from_millis(10);
         loop {
-            match Session::open(&self.settings, &self.statements).await {
+            match Session::open(&self.settings, &self.form.statements).await {
                 Ok(session) => return Ok(session),
                 Err(error) if Instant::now() + pause > deadline => return Err(Arc::new(error)),
                 Err(error) => {

@@ -13,6 +13,7 @@ mod actor;
 mod batch;
 mod dispatcher;
 mod eraser;
+mod form;
 mod lane;
 mod partitions;
 mod pending;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use annals_persistence::{JournalMessage, JournalRef};
-use annals_postgres::{ConnectError, JournalShape, Pool, Settings, ShapeError, connect};
+use annals_postgres::{ConnectError, Pool, Settings, ShapeError};
 use ractor::{Actor, SpawnErr};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -10,11 +10,10 @@ use crate::JournalSettings;
 use crate::actor::{JournalActor, Mailbox};
 use crate::dispatcher::{Dispatcher, LaneHandle};
 use crate::eraser::Eraser;
+use crate::form::Forms;
 use crate::lane::{Freed, Lane, Session};
-use crate::partitions::Partitions;
 use crate::queue::Policy;
 use crate::reader::ReplayReader;
-use crate::statements::Statements;
 use crate::tag_ids::TagIds;
 
 /// A journal that runs.
@@ -35,10 +34,10 @@ impl Journal {
         pool: Pool,
         journal: JournalSettings,
     ) -> Result<Self, StartError> {
-        let shape = shape_of(settings).await?;
+        let forms = Arc::new(Forms::read(settings, journal.partitions_ahead).await?);
         let (free, freed) = mpsc::unbounded_channel();
         let (committed, commits) = watch::channel(0);
-        let lanes = open_lanes(settings, &shape, journal, &free, &committed).await?;
+        let lanes = open_lanes(settings, &forms, journal, &free, &committed).await?;
         let policy = Policy {
             lanes: lanes.len(),
             open_at: journal.open_at,
@@ -72,31 +71,23 @@ impl Journal {
     }
 }
 
-async fn shape_of(settings: &Settings) -> Result<JournalShape, StartError> {
-    let connection = connect(settings).await?;
-    let shape = JournalShape::read(&connection).await;
-    connection.close().await;
-    Ok(shape?)
-}
-
 async fn open_lanes(
     settings: &Settings,
-    shape: &JournalShape,
+    forms: &Arc<Forms>,
     journal: JournalSettings,
     free: &mpsc::UnboundedSender<Freed>,
     commits: &watch::Sender<u64>,
 ) -> Result<Vec<LaneHandle>, ConnectError> {
-    let statements = Arc::new(Statements::of(shape));
-    let partitions = Partitions::keep(shape, settings, journal.partitions_ahead);
+    let form = forms.newest().await;
     let mut lanes = Vec::new();
     for number in 0..journal.lanes.max(1) {
         let lane = Lane {
             number,
             settings: settings.clone(),
-            statements: Arc::clone(&statements),
-            partitions: partitions.clone(),
+            form: form.clone(),
+            forms: Arc::clone(forms),
             patience: journal.patience,
-            session: Some(Session::open(settings, &statements).await?),
+            session: Some(Session::open(settings, &form.statements).await?),
             free: free.clone(),
             commits: commits.clone(),
         };

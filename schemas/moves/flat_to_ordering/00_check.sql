@@ -48,19 +48,21 @@ begin
         select format('rights are granted on the column %I alone: grant them on the table', a.attname)
         from j join pg_catalog.pg_attribute a on a.attrelid = j.oid and a.attacl is not null
         union all
-        select distinct format('%s writes events and will have to keep journal_metadata: grant select, insert, update on journal_metadata to it',
-                               case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
-        from j, aclexplode(j.relacl) as a
-        where a.privilege_type = 'INSERT' and a.grantee <> j.relowner and to_regclass('journal_metadata') is not null
+        select distinct format('%s will need journal_metadata: grant %s on journal_metadata to it', g.name, lower(array_to_string(g.needs, ', ')))
+        from j, lateral (
+            select a.grantee, case a.grantee when 0 then 'public' else a.grantee::regrole::text end as name,
+                case when bool_or(a.privilege_type = 'INSERT') then array['SELECT', 'INSERT', 'UPDATE'] else array['SELECT'] end as needs
+            from aclexplode(j.relacl) as a
+            where a.privilege_type in ('INSERT', 'SELECT') and a.grantee <> j.relowner
+            group by a.grantee
+        ) as g
+        where to_regclass('journal_metadata') is not null
           and exists (
-            select from unnest(array['SELECT', 'INSERT', 'UPDATE']) as needed
-            where not case a.grantee
-                when 0 then exists (
-                    select from pg_catalog.pg_class c, aclexplode(c.relacl) as g
-                    where c.oid = to_regclass('journal_metadata') and g.grantee = 0 and g.privilege_type = needed
-                )
-                else has_table_privilege(a.grantee, to_regclass('journal_metadata'), needed)
-            end
+            select from unnest(g.needs) as needed
+            where not exists (
+                select from pg_catalog.pg_class c, aclexplode(c.relacl) as has
+                where c.oid = to_regclass('journal_metadata') and has.grantee in (0, g.grantee) and has.privilege_type = needed
+            ) and not coalesce(has_table_privilege(nullif(g.grantee, 0), to_regclass('journal_metadata'), needed), false)
           )
         union all
         select 'no btree index begins with ordering: run schemas/flat/0002_ordering_btree.sql'

@@ -180,7 +180,7 @@ declare
     last bigint;
     copied bigint;
 begin
-    perform journal_move.apply_changes(events);
+    perform journal_move.apply_changes(10 * events);
     select * into it from journal_move.state for update;
     select max(ordering) into last from (
         select ordering from journal where ordering > it.copied_to and ordering <= upto order by ordering limit events

@@ -49,7 +49,7 @@ impl Journal {
             lanes,
             freed,
             TagIds::new(pool.clone(), journal.patience),
-            ReplayReader::new(pool.clone(), shape.layout),
+            ReplayReader::new(pool.clone(), forms.newest().await.layout()),
             Eraser::new(settings.clone(), pool),
         );
         let (actor, _) = Actor::spawn(None, JournalActor, Mailbox::new(inbox, dispatcher)).await?;

@@ -4,8 +4,8 @@ mod runs;
 mod session;
 
 use std::collections::{HashMap, HashSet};
-use std::ops::RangeInclusive;
 use std::iter;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

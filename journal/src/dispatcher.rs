@@ -2,21 +2,23 @@
 //! deletes through once the writes before them are settled.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use annals_persistence::{JournalMessage, PersistenceId, WriteError, WriteEvents};
+use annals_persistence::{BrokenWriters, JournalMessage, PersistenceId, WriteError, WriteEvents};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::eraser::Eraser;
 use crate::lane::Freed;
-use crate::pending::{PendingWrite, WriteReply, earlier_failed};
+use crate::pending::{FailedWrite, PendingWrite, WriteReply};
 use crate::queue::{Policy, Queue};
 use crate::reader::ReplayReader;
 use crate::tag_ids::{TagIds, TagLiterals};
 
 pub(crate) struct Dispatcher {
     queue: Queue<PendingWrite>,
+    /// Whose failed writes are answered, while what they sent behind them may still be to come.
+    broken: BrokenWriters,
     lanes: Vec<LaneHandle>,
     /// Replays and deletes of persistence ids whose writes are not settled.
     parked: HashMap<PersistenceId, Vec<JournalMessage>>,
@@ -47,6 +49,7 @@ const AT_ONCE: usize = 1024;
 impl Dispatcher {
     pub(crate) fn spawn(
         policy: Policy,
+        patience: Duration,
         lanes: Vec<LaneHandle>,
         free: mpsc::UnboundedReceiver<Freed>,
         tag_ids: TagIds,
@@ -57,6 +60,7 @@ impl Dispatcher {
         let (tagged, with_tags) = mpsc::unbounded_channel();
         let dispatcher = Self {
             queue: Queue::new(policy),
+            broken: BrokenWriters::new(patience),
             lanes,
             parked: HashMap::new(),
             tagging: HashMap::new(),
@@ -87,6 +91,10 @@ impl Dispatcher {
                 Some(served) = self.aside.join_next() => log_panic(served),
                 count = messages.recv_many(&mut arrived, AT_ONCE), if open => {
                     open = count > 0;
+                    // A failed write that was answered is known before what its author sent then.
+                    while let Ok(freed) = free.try_recv() {
+                        self.lane_free(freed);
+                    }
                     for message in arrived.drain(..) {
                         self.accept(message);
                     }
@@ -127,6 +135,10 @@ impl Dispatcher {
     }
 
     fn accept_write(&mut self, write: WriteEvents, reply: WriteReply) {
+        if let Err(error) = self.broken.admit(&write) {
+            answer(write, reply, error);
+            return;
+        }
         match self.tag_ids.known(&write.events) {
             Some(tags) => self.enqueue(write, tags, reply),
             None => self.find_tags(write, reply),
@@ -163,25 +175,42 @@ impl Dispatcher {
         let failed = tags.is_err();
         match tags {
             Ok(tags) => self.enqueue(write, tags, reply),
-            Err(error) => {
-                // An author that no longer waits loses nothing: nothing is stored.
-                let _ = reply.send(Err(error));
-            }
+            Err(error) => self.refuse(write, reply, error),
         }
         for message in behind {
             match message {
                 JournalMessage::Write(write, reply) if failed => {
-                    let _ = reply.send(Err(earlier_failed(&write)));
+                    let error = WriteError::earlier_failed(&write);
+                    self.refuse(write, reply, error);
                 }
                 other => self.accept(other),
             }
         }
     }
 
+    fn refuse(&mut self, write: WriteEvents, reply: WriteReply, error: WriteError) {
+        self.remember(FailedWrite::of(&write));
+        answer(write, reply, error);
+    }
+
+    fn remember(&mut self, failed: FailedWrite) {
+        let FailedWrite {
+            persistence_id,
+            writer,
+            first,
+        } = failed;
+        self.broken.failed(persistence_id, writer, first);
+    }
+
     fn lane_free(&mut self, freed: Freed) {
-        let (settled, behind) = self.queue.lane_free(freed.lane, &freed.failed);
-        for pending in behind {
-            pending.refuse_behind_failure();
+        let failed = freed.failed.iter().map(|failed| &failed.persistence_id);
+        let (settled, behind) = self.queue.lane_free(freed.lane, failed);
+        for failed in freed.failed {
+            self.remember(failed);
+        }
+        for PendingWrite { write, reply, .. } in behind {
+            let error = WriteError::earlier_failed(&write);
+            self.refuse(write, reply, error);
         }
         for persistence_id in settled {
             if self.queue.is_busy(&persistence_id) {
@@ -217,6 +246,13 @@ impl Dispatcher {
             JournalMessage::Write(..) => unreachable!("writes go through the queue"),
         }
     }
+}
+
+fn answer(write: WriteEvents, reply: WriteReply, error: WriteError) {
+    // The room in the journal is given back before the author can send the next write.
+    drop(write);
+    // An author that no longer waits loses nothing: nothing is stored.
+    let _ = reply.send(Err(error));
 }
 
 fn log_panic(served: Result<(), JoinError>) {

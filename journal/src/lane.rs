@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_postgres::error::SqlState;
 
 use crate::form::{Form, Forms};
-use crate::pending::{PendingWrite, earlier_failed};
+use crate::pending::{FailedWrite, PendingWrite};
 use runs::{Numbered, runs};
 pub(crate) use session::Session;
 use session::{Inserted, Stored};
@@ -35,8 +35,8 @@ pub(crate) struct Lane {
 /// A lane has dealt with its batch.
 pub(crate) struct Freed {
     pub(crate) lane: usize,
-    /// Whose writes failed: what waits behind them must not be stored.
-    pub(crate) failed: Vec<PersistenceId>,
+    /// What waits or comes behind them must not be stored.
+    pub(crate) failed: Vec<FailedWrite>,
 }
 
 /// What became of a batch that was sent as one statement.
@@ -70,7 +70,7 @@ impl Lane {
             let settled = self.store(batch).await;
             let freed = Freed {
                 lane: self.number,
-                failed: failed_ids(&settled).into_iter().collect(),
+                failed: failed_writes(&settled).collect(),
             };
             self.commits.send_modify(|count| *count += 1);
             // First the next batch, then the answers: the server need not wait for them. Without a
@@ -368,10 +368,14 @@ fn settle_all(
     }));
 }
 
-fn failed_ids(settled: &[Settled]) -> HashSet<PersistenceId> {
+fn failed_writes(settled: &[Settled]) -> impl Iterator<Item = FailedWrite> {
     let failed = settled.iter().filter(|(_, result)| result.is_err());
-    failed
-        .map(|(pending, _)| pending.write.persistence_id.clone())
+    failed.map(|(pending, _)| FailedWrite::of(&pending.write))
+}
+
+fn failed_ids(settled: &[Settled]) -> HashSet<PersistenceId> {
+    failed_writes(settled)
+        .map(|failed| failed.persistence_id)
         .collect()
 }
 
@@ -385,7 +389,9 @@ fn give_up(
         return;
     }
     let behind = part.extract_if(.., |pending| failed.contains(&pending.write.persistence_id));
-    settle_all(behind, settled, |pending| earlier_failed(&pending.write));
+    settle_all(behind, settled, |pending| {
+        WriteError::earlier_failed(&pending.write)
+    });
 }
 
 /// Settles what is there already, by this writer or another, and what can never be stored because its
@@ -407,7 +413,7 @@ fn settle_found(
                 continue;
             }
             Stored::Nothing { .. } if failed.contains(&persistence_id) => {
-                let error = earlier_failed(&pending.write);
+                let error = WriteError::earlier_failed(&pending.write);
                 settled.push((pending, Err(error)));
                 continue;
             }

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use annals_persistence::{PersistenceId, WriteError, WriteEvents};
+use annals_persistence::{PersistenceId, SequenceNumber, WriteError, WriteEvents, WriterId};
 use ractor::RpcReplyPort;
 
 use crate::queue::Weigh;
@@ -24,17 +24,23 @@ impl PendingWrite {
         // An author that no longer waits has been told that the outcome is unknown then.
         let _ = self.reply.send(result);
     }
-
-    pub(crate) fn refuse_behind_failure(self) {
-        let error = earlier_failed(&self.write);
-        self.answer(Err(error));
-    }
 }
 
-pub(crate) fn earlier_failed(write: &WriteEvents) -> WriteError {
-    WriteError::EarlierFailed {
-        persistence_id: write.persistence_id.clone(),
-        first: write.first,
+/// What remains to be known of a write that failed.
+#[derive(Debug)]
+pub(crate) struct FailedWrite {
+    pub(crate) persistence_id: PersistenceId,
+    pub(crate) writer: WriterId,
+    pub(crate) first: SequenceNumber,
+}
+
+impl FailedWrite {
+    pub(crate) fn of(write: &WriteEvents) -> Self {
+        Self {
+            persistence_id: write.persistence_id.clone(),
+            writer: write.writer,
+            first: write.first,
+        }
     }
 }
 

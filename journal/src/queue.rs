@@ -115,12 +115,22 @@ impl<W: Weigh> Queue<W> {
 
     /// The lane has dealt with its batch. Gives back what waited behind the writes of `failed`
     /// keys, which must not be stored any more.
-    pub(crate) fn lane_free(&mut self, lane: usize, failed: &[W::Key]) -> (Vec<W::Key>, Vec<W>) {
+    pub(crate) fn lane_free<'a>(
+        &mut self,
+        lane: usize,
+        failed: impl IntoIterator<Item = &'a W::Key>,
+    ) -> (Vec<W::Key>, Vec<W>)
+    where
+        W::Key: 'a,
+    {
         let keys = std::mem::take(&mut self.under_way[lane]);
         // The lowest number is taken first, so that few lanes stay warm under light load.
         self.idle.push(lane);
         self.idle.sort_unstable_by(|a, b| b.cmp(a));
-        let refused = failed.iter().flat_map(|key| self.refuse(key)).collect();
+        let refused = failed
+            .into_iter()
+            .flat_map(|key| self.refuse(key))
+            .collect();
         for key in &keys {
             self.release(key);
         }

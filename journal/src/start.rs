@@ -46,6 +46,7 @@ impl Journal {
         };
         let (inbox, dispatcher) = Dispatcher::spawn(
             policy,
+            journal.patience,
             lanes,
             freed,
             TagIds::new(pool.clone(), journal.patience),

@@ -1,11 +1,13 @@
 //! What a journal does: keeps the events of each persistence id, in order, for ever.
 
+mod broken_writers;
 mod capacity;
 mod delete;
 mod hole;
 mod replay;
 mod write;
 
+pub use broken_writers::BrokenWriters;
 pub use capacity::JournalCapacity;
 pub use delete::{DeleteError, DeleteEvents};
 pub use hole::{Fate, Hole, Whereabouts};
@@ -21,8 +23,9 @@ use crate::{CircuitBreaker, SequenceNumber};
 /// What a journal actor understands.
 ///
 /// Writes of one persistence id take effect in the order in which they arrive, and the failure of
-/// one fails those behind it. A replay sees every write of its persistence id that arrived before
-/// it.
+/// one fails those behind it: all that wait, and all that its writer sends afterwards, until it
+/// writes the missing sequence number again ([`BrokenWriters`]). A replay sees every write of its
+/// persistence id that arrived before it.
 #[derive(Debug)]
 pub enum JournalMessage {
     /// Store some events of one persistence id, all or none.
@@ -80,7 +83,8 @@ impl JournalRef {
     /// [`WriteError::outcome`] says whether the events may be there nevertheless.
     ///
     /// # Cancel safety
-    /// A write that was sent is not taken back: dropping the future leaves its outcome unknown.
+    /// A write that was sent is not taken back: dropping the future leaves its outcome unknown. One
+    /// that still waited for room is not sent, and fails what its writer sends behind it.
     pub async fn write(&self, mut write: WriteEvents) -> Result<(), WriteError> {
         let last = match write.last() {
             Some(last) if write.first >= SequenceNumber::FIRST => last,

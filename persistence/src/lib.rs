@@ -60,9 +60,9 @@ pub use event_seq::{EventSeq, EventSeqIter};
 pub use event_sourced::EventSourced;
 pub use incarnation::{Incarnation, Stores};
 pub use journal::{
-    DeleteError, DeleteEvents, Fate, Hole, JournalCapacity, JournalMessage, JournalRef, NewEvent,
-    Outcome, Rejection, Replay, ReplayBatch, ReplayError, ReplayEvents, Whereabouts, WriteError,
-    WriteEvents,
+    BrokenWriters, DeleteError, DeleteEvents, Fate, Hole, JournalCapacity, JournalMessage,
+    JournalRef, NewEvent, Outcome, Rejection, Replay, ReplayBatch, ReplayError, ReplayEvents,
+    Whereabouts, WriteError, WriteEvents,
 };
 pub use metadata::Metadata;
 pub use offset::Offset;

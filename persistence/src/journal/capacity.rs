@@ -1,8 +1,12 @@
+mod turned_away;
+
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::turned_away::{TurnedAway, Waits};
 use super::{WriteError, WriteEvents};
 
 /// How much may wait in a journal before its callers have to.
@@ -33,6 +37,7 @@ pub(super) struct Admissions {
     capacity: JournalCapacity,
     events: Arc<Semaphore>,
     kibibytes: Arc<Semaphore>,
+    turned_away: Arc<TurnedAway>,
 }
 
 /// Room in the journal, given back when dropped.
@@ -49,11 +54,14 @@ impl Admissions {
             capacity,
             events: semaphore(capacity.events),
             kibibytes: semaphore(capacity.kibibytes),
+            turned_away: Arc::new(TurnedAway::new(capacity.patience)),
         }
     }
 
-    /// Waits for room. A write larger than the whole capacity is let in alone.
+    /// Waits for room. A write larger than the whole capacity is let in alone; one whose writer was
+    /// turned away before it is not let in, wherever the two are on their way.
     pub(super) async fn admit(&self, write: &WriteEvents) -> Result<Admission, WriteError> {
+        self.turned_away.look_ahead(write)?;
         let share = |wanted: usize, of: u32| u32::try_from(wanted).unwrap_or(of).min(of.max(1));
         let events = share(write.events.len(), self.capacity.events);
         // At least one, so that a small write queues behind a large one instead of overtaking it.
@@ -69,23 +77,30 @@ impl Admissions {
             })
         };
         // A task that sends many writes at a time would lose their order where Tokio makes it yield.
-        let both = tokio::task::unconstrained(both);
-        match tokio::time::timeout(self.capacity.patience, both).await {
-            Ok(Some(admission)) => Ok(admission),
+        let mut both = pin!(tokio::task::unconstrained(both));
+        // Behind the place in the line, so that it goes first: whoever comes up must know already.
+        let waits = Waits::new(&self.turned_away, write);
+        match tokio::time::timeout(self.capacity.patience, both.as_mut()).await {
+            Ok(Some(admission)) => {
+                waits.let_in()?;
+                Ok(admission)
+            }
             Ok(None) => Err(WriteError::Stopped {
                 persistence_id: write.persistence_id.clone(),
             }),
-            Err(_) => Err(WriteError::Overloaded {
-                persistence_id: write.persistence_id.clone(),
-                waited: self.capacity.patience,
-            }),
+            Err(_) => {
+                self.turned_away.look_ahead(write)?;
+                Err(WriteError::Overloaded {
+                    persistence_id: write.persistence_id.clone(),
+                    waited: self.capacity.patience,
+                })
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
     use std::sync::Mutex;
 
     use futures::future::join_all;
@@ -120,6 +135,32 @@ mod tests {
             drop(first);
             full.admit(&write(2)).await.unwrap();
         }
+    }
+
+    /// The next one of the same writer waits a little longer, and room comes free in between.
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_behind_a_refused_write_is_not_let_in_before_it() {
+        let full = admissions(1, 1000);
+        let plug = full.admit(&write(1)).await.unwrap();
+        let mut writes = [write(1), write(1)];
+        writes[1].writer = writes[0].writer;
+        writes[1].first = 2.into();
+        let refused = async {
+            let refused = full.admit(&writes[0]).await;
+            drop(plug);
+            refused
+        };
+        let behind = async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            full.admit(&writes[1]).await
+        };
+        let (refused, behind) = tokio::join!(refused, behind);
+        assert!(matches!(refused, Err(WriteError::Overloaded { .. })));
+        assert!(matches!(behind, Err(WriteError::EarlierFailed { .. })));
+
+        full.admit(&write(1)).await.unwrap();
+        drop(full.admit(&writes[0]).await.unwrap());
+        full.admit(&writes[1]).await.unwrap();
     }
 
     #[tokio::test]

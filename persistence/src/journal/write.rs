@@ -119,7 +119,8 @@ pub enum WriteError {
         /// The highest one that is stored.
         highest: SequenceNumber,
     },
-    /// An earlier write of the same persistence id failed, so this one would leave a hole.
+    /// An earlier write of the same persistence id failed, so this one would leave a hole. So does
+    /// every write of this writer until it writes the missing sequence number again.
     #[error(
         "the write of {persistence_id} from sequence number {first} was not tried, because an earlier one failed; recover before writing again"
     )]
@@ -195,6 +196,14 @@ impl WriteError {
             first: write.first,
             events: write.events.len(),
             reason,
+        }
+    }
+
+    /// `write` was not tried, because an earlier one failed.
+    pub fn earlier_failed(write: &WriteEvents) -> Self {
+        Self::EarlierFailed {
+            persistence_id: write.persistence_id.clone(),
+            first: write.first,
         }
     }
 

@@ -7,6 +7,7 @@ mod content;
 mod delete;
 mod many;
 mod replay;
+mod room;
 
 pub use concurrency::*;
 pub use conflict::*;
@@ -14,6 +15,7 @@ pub use content::*;
 pub use delete::*;
 pub use many::*;
 pub use replay::*;
+pub use room::*;
 
 use annals_persistence::JournalRef;
 
@@ -92,6 +94,9 @@ macro_rules! journal_cases {
             refused_write_leaves_its_neighbours_stored;
             pipelined_writes_keep_their_order;
             failed_write_fails_those_behind_it;
+            failed_write_fails_what_its_writer_sends_later;
+            write_that_found_no_room_fails_those_behind_it;
+            write_given_up_before_there_was_room_fails_those_behind_it;
             write_behind_a_gap_is_refused_or_found_by_recovery;
             writes_without_events_or_with_impossible_sequence_numbers_are_rejected;
             last_possible_sequence_number;

@@ -80,6 +80,7 @@ mod completeness {
             include_str!("../../src/suite/journal/delete.rs"),
             include_str!("../../src/suite/journal/many.rs"),
             include_str!("../../src/suite/journal/replay.rs"),
+            include_str!("../../src/suite/journal/room.rs"),
         ]);
         assert_eq!(listed(journal::cases()), journal);
 

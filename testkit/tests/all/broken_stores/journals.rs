@@ -80,7 +80,9 @@ caught! { journal:
         => deleted_sequence_numbers_stay_taken,
            deleted_sequence_numbers_stay_taken_where_all_are_deleted;
     answers_success_without_storing: StoresNothing
-        => replay_all_messages, reject_non_serializable_events;
+        => replay_all_messages, reject_non_serializable_events,
+           write_that_found_no_room_fails_those_behind_it,
+           write_given_up_before_there_was_room_fails_those_behind_it;
     answers_success_before_storing: AnswersBeforeStoring
         => replay_all_messages, replay_behind_an_unanswered_write_sees_it;
     stores_a_write_in_two_steps: StoresInTwoSteps
@@ -99,7 +101,7 @@ caught! { journal:
     hides_what_lies_behind_a_gap: HidesBehindGaps
         => write_behind_a_gap_is_refused_or_found_by_recovery;
     stores_what_lies_behind_a_failed_write: GoesOnBehindFailure
-        => failed_write_fails_those_behind_it;
+        => failed_write_fails_those_behind_it, failed_write_fails_what_its_writer_sends_later;
     fails_the_neighbours_of_a_conflict: FailsNextAfterConflict
         => conflicting_write_leaves_its_neighbours_stored;
     calls_a_refusal_a_failure: CallsRefusalFailure

@@ -2,6 +2,7 @@
 
 mod runs;
 mod session;
+pub(crate) mod skipped_rows;
 
 use std::collections::{HashMap, HashSet};
 use std::iter;
@@ -39,11 +40,45 @@ pub(crate) struct Freed {
     pub(crate) failed: Vec<FailedWrite>,
 }
 
-/// What became of a batch that was sent as one statement.
+/// Some writes that are sent as one statement.
+struct Part {
+    writes: Vec<PendingWrite>,
+    /// They were sent before, and nobody knows what became of that.
+    was_sent: bool,
+    /// Their places were looked up, and were free.
+    is_free: bool,
+}
+
+impl Part {
+    const fn new(writes: Vec<PendingWrite>) -> Self {
+        Self {
+            writes,
+            was_sent: false,
+            is_free: false,
+        }
+    }
+
+    fn cut_into_runs(self) -> impl Iterator<Item = Self> {
+        let Self {
+            writes,
+            was_sent,
+            is_free,
+        } = self;
+        runs(writes).into_iter().map(move |writes| Self {
+            writes,
+            was_sent,
+            is_free,
+        })
+    }
+}
+
+/// What became of a part.
 enum Verdict {
     Stored,
-    /// A row of the batch or more is to blame. Nothing is stored, or not everything.
+    /// Nothing is stored, and one row of the part or more is to blame.
     Guilty(Blame),
+    /// Some rows are stored, and others were passed over.
+    Torn,
     /// Nothing is stored, and no row is to blame.
     Unavailable(SharedError),
     /// Nothing is stored, and the statements are others from now on.
@@ -51,11 +86,20 @@ enum Verdict {
     Unknown(SharedError),
 }
 
-/// What speaks against a batch.
+/// What speaks against a part.
 enum Blame {
     Error(tokio_postgres::Error),
-    /// The rest is not stored, and no error says why.
-    Fewer(Fewer),
+    /// No row was stored, and no error says why.
+    NoRows,
+}
+
+impl Blame {
+    fn reason(self) -> Rejection {
+        match self {
+            Self::Error(error) if !skipped_rows::says_so(&error) => Rejection::refused(error),
+            Self::Error(_) | Self::NoRows => Rejection::RowsSkipped,
+        }
+    }
 }
 
 type Settled = (PendingWrite, Result<(), WriteError>);
@@ -88,99 +132,122 @@ impl Lane {
         let mut settled = Vec::with_capacity(batch.len());
         // Parts are taken from the end: the left half of a split comes before the right one, so
         // that the writes of a persistence id keep their order.
-        let mut parts = if self.form.statements.gates() {
+        let runs = if self.form.statements.gates() {
             runs(batch)
         } else {
             vec![batch]
         };
-        parts.reverse();
+        let mut parts: Vec<Part> = runs.into_iter().rev().map(Part::new).collect();
         let mut catch_up = CatchUp::Possible;
-        while let Some(part) = parts.pop() {
-            if part.is_empty() {
+        while let Some(mut part) = parts.pop() {
+            if part.writes.is_empty() {
                 continue;
             }
             let before = settled.len();
-            let again = match self.insert(&part).await {
+            let again = match self.insert(&mut part).await {
                 Verdict::Stored => {
-                    settled.extend(part.into_iter().map(|pending| (pending, Ok(()))));
+                    let stored = part.writes.into_iter().map(|pending| (pending, Ok(())));
+                    settled.extend(stored);
                     Vec::new()
                 }
                 Verdict::Guilty(blame) => {
                     self.isolate(part, blame, &mut catch_up, &mut settled).await
                 }
+                Verdict::Torn => {
+                    self.take_halves_back(part.writes, &mut settled).await;
+                    Vec::new()
+                }
                 Verdict::OtherLayout => {
                     let rest = iter::once(part).chain(parts.drain(..).rev());
-                    runs(rest.flatten().collect()).into_iter().rev().collect()
+                    rest.flat_map(Part::cut_into_runs)
+                        .collect::<Vec<_>>()
+                        .into_iter()
+                        .rev()
+                        .collect()
                 }
                 Verdict::Unavailable(source) => {
-                    settle_all(part, &mut settled, |pending| WriteError::Unavailable {
-                        persistence_id: pending.write.persistence_id.clone(),
-                        waited: pending.accepted.elapsed(),
-                        source: Arc::clone(&source),
+                    settle_all(part.writes, &mut settled, |pending| {
+                        WriteError::Unavailable {
+                            persistence_id: pending.write.persistence_id.clone(),
+                            waited: pending.accepted.elapsed(),
+                            source: Arc::clone(&source),
+                        }
                     });
                     Vec::new()
                 }
                 Verdict::Unknown(source) => {
-                    settle_all(part, &mut settled, |pending| unknown(pending, &source));
+                    settle_all(part.writes, &mut settled, |pending| {
+                        unknown(pending, &source)
+                    });
                     Vec::new()
                 }
             };
             // What still waits came later than all that was just settled.
             let failed = failed_ids(&settled[before..]);
             for later in &mut parts {
-                give_up(later, &failed, &mut settled);
+                give_up(&mut later.writes, &failed, &mut settled);
             }
             parts.extend(again);
         }
         settled
     }
 
-    /// Settles the writes whose fate can be told and gives back parts to try, last part first.
+    /// Settles the writes whose fate can be told and gives back parts to try, last part first. For
+    /// one guilty write of n that makes some 2 log2(n) statements, and one or two look-ups: places
+    /// are looked up for the whole, and once more for each write that is left alone.
     async fn isolate(
         &mut self,
-        mut part: Vec<PendingWrite>,
+        mut part: Part,
         blame: Blame,
         catch_up: &mut CatchUp,
         settled: &mut Vec<Settled>,
-    ) -> Vec<Vec<PendingWrite>> {
-        if self.may_be_taken(&blame) {
-            let count = part.len();
-            part = match self.settle_taken(part, settled).await {
+    ) -> Vec<Part> {
+        let is_alone = part.writes.len() == 1;
+        if self.may_be_taken(&blame) && (!part.is_free || is_alone) {
+            let count = part.writes.len();
+            part.writes = match self.settle_taken(part.writes, settled).await {
                 Some(rest) => rest,
                 None => return Vec::new(),
             };
-            if part.len() < count {
+            if part.writes.len() < count {
                 return vec![part];
             }
             if self.form.statements.gates()
                 && std::mem::replace(catch_up, CatchUp::Tried).is_possible()
             {
-                match self.catch_up(&part).await {
+                match self.catch_up(&part.writes).await {
                     Ok(()) => return vec![part],
                     Err(error) => {
                         tracing::warn!(error = %error, "the metadata could not be brought up to the events")
                     }
                 }
             }
+            part.is_free = true;
         }
-        if part.len() > 1 {
-            let right = part.split_off(part.len() / 2);
-            return vec![right, part];
+        if !is_alone {
+            let writes = part.writes.split_off(part.writes.len() / 2);
+            return vec![Part { writes, ..part }, part];
         }
-        let reason = match blame {
-            Blame::Error(error) => Rejection::refused(error),
-            Blame::Fewer(fewer) => Rejection::refused(fewer),
-        };
-        settle_all(part, settled, |pending| {
-            WriteError::rejected(&pending.write, reason.clone())
-        });
+        match blame {
+            // A code of the user's own, or one that says nothing of an earlier try.
+            Blame::Error(error) if part.was_sent && classify(&error) == ErrorClass::Other => {
+                let source = shared(error);
+                settle_all(part.writes, settled, |pending| unknown(pending, &source));
+            }
+            blame => {
+                let reason = blame.reason();
+                settle_all(part.writes, settled, |pending| {
+                    WriteError::rejected(&pending.write, reason.clone())
+                });
+            }
+        }
         Vec::new()
     }
 
     /// Whether another writer, or an earlier try, may have taken the place of a write.
     fn may_be_taken(&self, blame: &Blame) -> bool {
         match blame {
-            Blame::Fewer(_) => true,
+            Blame::NoRows => true,
             Blame::Error(error) => {
                 let refused_by_the_gate = self.form.statements.gates()
                     && error.code() == Some(&SqlState::INVALID_TEXT_REPRESENTATION);
@@ -221,18 +288,18 @@ impl Lane {
     /// Sends a part as one statement, on a new connection where the old one is lost. A part that
     /// was sent and not answered is sent again: rows that the first try did store, or is still
     /// about to store, make the second fail as duplicates, and are then recognised by their writer.
-    async fn insert(&mut self, part: &[PendingWrite]) -> Verdict {
-        let (deadline, patience) = (self.deadline(part), self.patience);
-        let (mut sent, mut retries) = (false, 0);
+    async fn insert(&mut self, part: &mut Part) -> Verdict {
+        let (deadline, patience) = (self.deadline(&part.writes), self.patience);
+        let mut retries = 0;
         loop {
             let session = match self.session(deadline).await {
                 Ok(session) => session,
-                Err(source) if sent => return Verdict::Unknown(source),
+                Err(source) if part.was_sent => return Verdict::Unknown(source),
                 Err(source) => return Verdict::Unavailable(source),
             };
-            let answer = tokio::time::timeout(patience, session.insert(part)).await;
+            let answer = tokio::time::timeout(patience, session.insert(&part.writes)).await;
             let error = match answer {
-                Ok(Ok(inserted)) => return self.stored(part, inserted),
+                Ok(Ok(inserted)) => return self.stored(&part.writes, inserted),
                 Ok(Err(error)) => error,
                 Err(_) => {
                     self.session = None;
@@ -243,7 +310,7 @@ impl Lane {
                 ErrorClass::ConnectionLost => {
                     tracing::warn!(lane = self.number, error = %error, "the connection was lost while writing");
                     self.session = None;
-                    sent = true;
+                    part.was_sent = true;
                     if Instant::now() >= deadline {
                         return Verdict::Unknown(Arc::new(error));
                     }
@@ -253,25 +320,29 @@ impl Lane {
                     let layout = self.form.layout();
                     let room = match layout {
                         Layout::Flat => self.take_other_form().await,
-                        _ => self.form.partitions.make_room(part, deadline).await,
+                        _ => {
+                            let partitions = &self.form.partitions;
+                            partitions.make_room(&part.writes, deadline).await
+                        }
                     };
                     match room {
                         Ok(()) if layout == self.form.layout() => {}
-                        Ok(()) if !sent => return Verdict::OtherLayout,
+                        Ok(()) if !part.was_sent => return Verdict::OtherLayout,
                         // Cut anew it could not be told from what the earlier try stored.
                         Ok(()) => return Verdict::Unknown(Arc::new(error)),
-                        Err(source) if sent => return Verdict::Unknown(source),
+                        Err(source) if part.was_sent => return Verdict::Unknown(source),
                         // The partitions of the others may be there.
-                        Err(_) if part.len() > 1 => return Verdict::Guilty(Blame::Error(error)),
+                        Err(_) if part.writes.len() > 1 => {
+                            return Verdict::Guilty(Blame::Error(error));
+                        }
                         Err(source) => return Verdict::Unavailable(source),
                     }
                 }
-                ErrorClass::Duplicate { .. } | ErrorClass::Refused => {
+                ErrorClass::Duplicate { .. } | ErrorClass::Refused | ErrorClass::Other => {
                     return Verdict::Guilty(Blame::Error(error));
                 }
-                ErrorClass::Other if !sent => return Verdict::Guilty(Blame::Error(error)),
                 // This try stored nothing, but nobody knows what an earlier one did.
-                _ if sent => return Verdict::Unknown(Arc::new(error)),
+                _ if part.was_sent => return Verdict::Unknown(Arc::new(error)),
                 _ => return Verdict::Unavailable(Arc::new(error)),
             }
         }
@@ -289,11 +360,10 @@ impl Lane {
     fn stored(&self, part: &[PendingWrite], inserted: Inserted) -> Verdict {
         let sent: usize = part.iter().map(|pending| pending.write.events.len()).sum();
         self.form.partitions.written(part, inserted.newest);
-        if inserted.events == sent as u64 {
-            Verdict::Stored
-        } else {
-            let stored = inserted.events;
-            Verdict::Guilty(Blame::Fewer(Fewer { sent, stored }))
+        match inserted.events {
+            0 => Verdict::Guilty(Blame::NoRows),
+            stored if stored == sent as u64 => Verdict::Stored,
+            _ => Verdict::Torn,
         }
     }
 
@@ -471,13 +541,4 @@ impl CatchUp {
 
 fn shared(error: tokio_postgres::Error) -> SharedError {
     Arc::new(error)
-}
-
-#[derive(Clone, Copy, Debug, Error)]
-#[error(
-    "the server stored {stored} rows of {sent} and gave no error; look for a trigger or a rule on the table journal that passes over rows"
-)]
-struct Fewer {
-    sent: usize,
-    stored: u64,
 }

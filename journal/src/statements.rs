@@ -2,6 +2,8 @@
 
 use annals_postgres::{JournalShape, Layout, MetadataKeeper};
 
+use crate::lane::skipped_rows;
+
 /// How the rows of a batch are stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Statements {
@@ -122,7 +124,8 @@ fn gate(shape: &JournalShape) -> String {
              min_ordering = greatest(kept.min_ordering, -1) \
            {begins} \
          ) \
-         select count(*), max(ordering) from stored"
+         select {all_or_nothing}, max(ordering) from stored",
+        all_or_nothing = skipped_rows::ALL_OR_NOTHING
     )
 }
 

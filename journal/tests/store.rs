@@ -73,9 +73,13 @@ impl Store {
 
     /// On a server of its own.
     pub(crate) async fn on(server: &PrivateServer, journal: JournalSettings) -> Self {
-        migrate(&server.settings()).await.unwrap();
-        let started = start(&server.settings(), journal).await;
-        Self::of(started, server.settings(), None)
+        Self::at(&server.settings(), journal).await
+    }
+
+    /// In this database.
+    pub(crate) async fn at(settings: &Settings, journal: JournalSettings) -> Self {
+        migrate(settings).await.unwrap();
+        Self::of(start(settings, journal).await, settings.clone(), None)
     }
 
     fn of(journal: Journal, settings: Settings, database: Option<Arc<TestDatabase>>) -> Self {

@@ -4,6 +4,7 @@ use futures::future::try_join_all;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row, Statement};
 
+use super::skipped_rows;
 use crate::batch::Columns;
 use crate::pending::PendingWrite;
 use crate::statements::{Answer, Statements};
@@ -13,6 +14,8 @@ pub(crate) struct Session {
     connection: Connection,
     insert: Statement,
     answer: Answer,
+    /// Whether the insert counts its rows itself, and stores all or none.
+    is_all_or_nothing: bool,
     look_up: LookUp,
     /// Needed so rarely that it is not prepared.
     catch_up: String,
@@ -62,7 +65,19 @@ impl Session {
         let connection = connect(settings).await?;
         let failed = |error| ConnectError::new(settings, error);
         connection.batch_execute(BY_INDEX).await.map_err(failed)?;
-        let insert = connection.prepare(&statements.insert).await;
+        // The other statements count their rows in any case.
+        let is_all_or_nothing = statements.answer == Answer::Count
+            && connection
+                .query_one(skipped_rows::ARE_POSSIBLE, &[])
+                .await
+                .and_then(|row| row.try_get(0))
+                .map_err(failed)?;
+        let insert = if is_all_or_nothing {
+            let insert = skipped_rows::all_or_nothing(&statements.insert);
+            connection.prepare(&insert).await
+        } else {
+            connection.prepare(&statements.insert).await
+        };
         let insert = insert.map_err(failed)?;
         let look_up = if statements.one_at_a_time() {
             LookUp::PlannedEachTime(statements.look_up.clone())
@@ -74,6 +89,7 @@ impl Session {
             connection,
             insert,
             answer: statements.answer,
+            is_all_or_nothing,
             look_up,
             catch_up: statements.catch_up.clone(),
             one_at_a_time: statements.one_at_a_time(),
@@ -94,6 +110,13 @@ impl Session {
             &columns.metadata,
         ];
         match self.answer {
+            Answer::Count if self.is_all_or_nothing => {
+                let row = self.connection.query_one(&self.insert, &parameters).await?;
+                Ok(Inserted {
+                    events: row.try_get::<_, i64>(0)?.unsigned_abs(),
+                    newest: None,
+                })
+            }
             Answer::Count => Ok(Inserted {
                 events: self.connection.execute(&self.insert, &parameters).await?,
                 newest: None,
@@ -157,32 +180,108 @@ impl Session {
         }
         Ok(found)
     }
+
     /// Of these writes, of which the first stands at `position`.
     async fn look_up_rows(&self, position: i64, part: &[PendingWrite]) -> Result<Vec<Row>, Error> {
-        let writes = || part.iter().map(|pending| &pending.write);
-        let positions: Vec<i64> = (position..).take(part.len()).collect();
-        let ids: Vec<&str> = writes().map(|it| it.persistence_id.as_str()).collect();
-        let firsts: Vec<i64> = writes().map(|it| it.first.get()).collect();
-        let lasts: Vec<i64> = writes()
-            .map(|it| it.last().unwrap_or(it.first).get())
-            .collect();
-        let writers: Vec<String> = writes().map(|it| it.writer.to_string()).collect();
+        let places = Places::from(position, part);
         match &self.look_up {
-            LookUp::Prepared(look_up) => {
-                let parameters: [&(dyn ToSql + Sync); 5] =
-                    [&positions, &ids, &firsts, &lasts, &writers];
-                self.connection.query(look_up, &parameters).await
-            }
+            LookUp::Prepared(look_up) => self.connection.query(look_up, &places.parameters()).await,
             LookUp::PlannedEachTime(look_up) => {
-                let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
-                    (&positions, Type::INT8_ARRAY),
-                    (&ids, Type::TEXT_ARRAY),
-                    (&firsts, Type::INT8_ARRAY),
-                    (&lasts, Type::INT8_ARRAY),
-                    (&writers, Type::TEXT_ARRAY),
+                let types = [
+                    Type::INT8_ARRAY,
+                    Type::TEXT_ARRAY,
+                    Type::INT8_ARRAY,
+                    Type::INT8_ARRAY,
+                    Type::TEXT_ARRAY,
                 ];
+                let parameters = places.parameters().into_iter().zip(types);
+                let parameters: Vec<_> = parameters.collect();
                 self.connection.query_typed(look_up, &parameters).await
             }
         }
+    }
+
+    /// How many rows of each write are stored.
+    pub(super) async fn rows_of(&self, part: &[PendingWrite]) -> Result<Vec<usize>, Error> {
+        let places = Places::of(part);
+        let rows = self.connection.query(ROWS_OF, &places.parameters()).await?;
+        rows.iter()
+            .map(|row| Ok(row.try_get::<_, i64>(0)?.try_into().unwrap_or_default()))
+            .collect()
+    }
+
+    /// Deletes the rows of these writes.
+    pub(super) async fn take_back(&self, writes: &[&PendingWrite]) -> Result<(), Error> {
+        let places = Places::of(writes.iter().copied());
+        self.connection
+            .execute(TAKE_BACK, &places.parameters())
+            .await?;
+        Ok(())
+    }
+}
+
+/// The rows that each write has, in the order of the writes; served by the index on
+/// (persistence_id, sequence_number).
+const ROWS_OF: &str = "\
+select ( \
+  select count(*) from journal as j \
+  where j.persistence_id = w.persistence_id and j.sequence_number between w.first and w.last \
+    and coalesce(j.metadata->>'wid', j.metadata->>'writerUuid') = w.writer \
+) \
+from unnest($1::int8[], $2::text[], $3::int8[], $4::int8[], $5::text[]) \
+  as w(position, persistence_id, first, last, writer) \
+order by w.position";
+
+/// Served by the same index.
+const TAKE_BACK: &str = "\
+delete from journal as j \
+using unnest($1::int8[], $2::text[], $3::int8[], $4::int8[], $5::text[]) \
+  as w(position, persistence_id, first, last, writer) \
+where j.persistence_id = w.persistence_id and j.sequence_number between w.first and w.last \
+  and coalesce(j.metadata->>'wid', j.metadata->>'writerUuid') = w.writer";
+
+/// Where writes belong, column by column.
+struct Places<'a> {
+    positions: Vec<i64>,
+    persistence_ids: Vec<&'a str>,
+    firsts: Vec<i64>,
+    lasts: Vec<i64>,
+    writers: Vec<String>,
+}
+
+impl<'a> Places<'a> {
+    fn of(writes: impl IntoIterator<Item = &'a PendingWrite>) -> Self {
+        Self::from(0, writes)
+    }
+
+    /// The first of the writes stands at `position`.
+    fn from(position: i64, writes: impl IntoIterator<Item = &'a PendingWrite>) -> Self {
+        let mut places = Self {
+            positions: Vec::new(),
+            persistence_ids: Vec::new(),
+            firsts: Vec::new(),
+            lasts: Vec::new(),
+            writers: Vec::new(),
+        };
+        for (position, pending) in (position..).zip(writes) {
+            let write = &pending.write;
+            places.positions.push(position);
+            places.persistence_ids.push(write.persistence_id.as_str());
+            places.firsts.push(write.first.get());
+            let last = write.last().unwrap_or(write.first);
+            places.lasts.push(last.get());
+            places.writers.push(write.writer.to_string());
+        }
+        places
+    }
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 5] {
+        [
+            &self.positions,
+            &self.persistence_ids,
+            &self.firsts,
+            &self.lasts,
+            &self.writers,
+        ]
     }
 }

@@ -255,6 +255,11 @@ pub enum Rejection {
         "the state is that of an earlier time (`Recovery::up_to`), and what it decides would be stored behind later events"
     )]
     PastState,
+    /// The store passed over rows of it and gave no error.
+    #[error(
+        "the store passed over rows of it without an error; look for a trigger on the journal table that returns null, or a rule"
+    )]
+    RowsSkipped,
     /// The store refused the rows: a constraint, a trigger, a limit.
     #[error("the store refused it")]
     Refused(#[source] SharedError),

@@ -12,11 +12,12 @@ pub use annals_persistence::{
     Incarnation, InvalidPersistenceId, InvalidSequenceNumber, InvalidSlice, InvalidSliceRange,
     InvalidTag, JournalCapacity, JournalMessage, JournalRef, Json, MessagePack, Metadata, NewEvent,
     Offset, Outcome, Payload, PersistenceId, PersistenceIdStream, QueryError, QueryMessage,
-    QueryRef, Raw, ReaderPositions, Recovered, Recovery, RecoveryError, Rejection, Replay,
-    ReplayError, ReplayEvents, ReplayFilter, ReplayFilterError, ReplayFilterMode, Reply, Retention,
-    SaveSnapshot, SelectedSnapshot, SelfDescribing, SequenceNumber, SerializerId, Signal, Slice,
-    SliceRange, SnapshotCriteria, SnapshotError, SnapshotMessage, SnapshotRef, StashFull, Stores,
-    Tag, Tags, Text, Timestamp, UpcastFailure, Upcasters, WriteError, WriteEvents, WriterId,
+    QueryRef, Raw, ReaderPositions, Recovered, Recovery, RecoveryError, Rejection, ReplaceError,
+    ReplaceEvent, Replay, ReplayError, ReplayEvents, ReplayFilter, ReplayFilterError,
+    ReplayFilterMode, Reply, Retention, SaveSnapshot, SelectedSnapshot, SelfDescribing,
+    SequenceNumber, SerializerId, Signal, Slice, SliceRange, SnapshotCriteria, SnapshotError,
+    SnapshotMessage, SnapshotRef, StashFull, Stores, Tag, Tags, Text, Timestamp, UpcastFailure,
+    Upcasters, WriteError, WriteEvents, WriterId,
 };
 // Where missing events went.
 pub use annals_persistence::{Fate, Hole};

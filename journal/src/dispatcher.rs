@@ -1,14 +1,14 @@
-//! The loop that owns the queue: takes what arrives, sends batches to lanes, and lets replays and
-//! deletes through once the writes before them are settled.
+//! The loop that owns the queue: takes what arrives, sends batches to lanes, and lets all else
+//! through once the writes before them are settled.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use annals_persistence::{BrokenWriters, JournalMessage, PersistenceId, WriteError, WriteEvents};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
-use crate::eraser::Eraser;
+use crate::aside::Aside;
 use crate::lane::Freed;
 use crate::pending::{FailedWrite, PendingWrite, WriteReply};
 use crate::queue::{Policy, Queue};
@@ -20,15 +20,13 @@ pub(crate) struct Dispatcher {
     /// Whose failed writes are answered, while what they sent behind them may still be to come.
     broken: BrokenWriters,
     lanes: Vec<LaneHandle>,
-    /// Replays and deletes of persistence ids whose writes are not settled.
+    /// What is no write, of persistence ids whose writes are not settled.
     parked: HashMap<PersistenceId, Vec<JournalMessage>>,
     /// What waits behind a write whose tags have no numbers yet.
     tagging: HashMap<PersistenceId, VecDeque<JournalMessage>>,
     tag_ids: TagIds,
     reader: ReplayReader,
-    eraser: Eraser,
-    /// Deletes that are under way beside the loop.
-    aside: JoinSet<()>,
+    aside: Aside,
     tagged: mpsc::UnboundedSender<Tagged>,
 }
 
@@ -54,7 +52,7 @@ impl Dispatcher {
         free: mpsc::UnboundedReceiver<Freed>,
         tag_ids: TagIds,
         reader: ReplayReader,
-        eraser: Eraser,
+        aside: Aside,
     ) -> (mpsc::UnboundedSender<JournalMessage>, JoinHandle<()>) {
         let (inbox, messages) = mpsc::unbounded_channel();
         let (tagged, with_tags) = mpsc::unbounded_channel();
@@ -66,8 +64,7 @@ impl Dispatcher {
             tagging: HashMap::new(),
             tag_ids,
             reader,
-            eraser,
-            aside: JoinSet::new(),
+            aside,
             tagged,
         };
         let task = tokio::spawn(dispatcher.run(messages, free, with_tags));
@@ -88,7 +85,7 @@ impl Dispatcher {
                 biased;
                 Some(freed) = free.recv() => self.lane_free(freed),
                 Some(tagged) = with_tags.recv() => self.tags_known(tagged),
-                Some(served) = self.aside.join_next() => log_panic(served),
+                Some(()) = self.aside.next_served() => {}
                 count = messages.recv_many(&mut arrived, AT_ONCE), if open => {
                     open = count > 0;
                     // A failed write that was answered is known before what its author sent then.
@@ -102,9 +99,7 @@ impl Dispatcher {
             }
             self.send_batches();
         }
-        while let Some(served) = self.aside.join_next().await {
-            log_panic(served);
-        }
+        while self.aside.next_served().await.is_some() {}
         self.reader.finish().await;
         for lane in self.lanes {
             drop(lane.batches);
@@ -241,7 +236,10 @@ impl Dispatcher {
                 self.reader.serve(replay, reply);
             }
             JournalMessage::Delete(delete, reply) => {
-                self.aside.spawn(self.eraser.clone().serve(delete, reply));
+                self.aside.delete(delete, reply);
+            }
+            JournalMessage::Replace(replace, reply) => {
+                self.aside.replace(replace, reply);
             }
             JournalMessage::Write(..) => unreachable!("writes go through the queue"),
         }
@@ -255,16 +253,11 @@ fn answer(write: WriteEvents, reply: WriteReply, error: WriteError) {
     let _ = reply.send(Err(error));
 }
 
-fn log_panic(served: Result<(), JoinError>) {
-    if let Err(error) = served {
-        tracing::error!(error = %error, "a delete panicked");
-    }
-}
-
 fn persistence_id_of(message: &JournalMessage) -> &PersistenceId {
     match message {
         JournalMessage::Write(write, _) => &write.persistence_id,
         JournalMessage::Replay(replay, _) => &replay.persistence_id,
         JournalMessage::Delete(delete, _) => &delete.persistence_id,
+        JournalMessage::Replace(replace, _) => &replace.persistence_id,
     }
 }

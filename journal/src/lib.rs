@@ -6,10 +6,11 @@
 //!
 //! The parts: [`Journal`] starts it, `actor` is its mailbox, `dispatcher` the loop that owns the
 //! pure `queue`, `lane` one connection that stores batches and finds the guilty write of a batch
-//! that fails, `statements` are how the
-//! layouts store, `partitions` makes them ahead of need, `reader` replays, `eraser` deletes, `tag_ids` knows the numbers of the tags.
+//! that fails, `statements` are how the layouts store, `partitions` makes them ahead of need, `reader`
+//! replays, `eraser` deletes, `replacer` replaces, `tag_ids` knows the numbers of the tags.
 
 mod actor;
+mod aside;
 mod batch;
 mod dispatcher;
 mod eraser;
@@ -19,6 +20,7 @@ mod partitions;
 mod pending;
 mod queue;
 mod reader;
+mod replacer;
 mod settings;
 mod start;
 mod statements;

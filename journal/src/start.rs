@@ -8,12 +8,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::JournalSettings;
 use crate::actor::{JournalActor, Mailbox};
+use crate::aside::Aside;
 use crate::dispatcher::{Dispatcher, LaneHandle};
 use crate::eraser::Eraser;
 use crate::form::Forms;
 use crate::lane::{Freed, Lane, Session};
 use crate::queue::Policy;
 use crate::reader::ReplayReader;
+use crate::replacer::Replacer;
 use crate::tag_ids::TagIds;
 
 /// A journal that runs.
@@ -51,7 +53,10 @@ impl Journal {
             freed,
             TagIds::new(pool.clone(), journal.patience),
             ReplayReader::new(pool.clone(), forms.newest().await.layout()),
-            Eraser::new(settings.clone(), pool),
+            Aside::new(
+                Eraser::new(settings.clone(), pool.clone()),
+                Replacer::new(pool),
+            ),
         );
         let (actor, _) = Actor::spawn(None, JournalActor, Mailbox::new(inbox, dispatcher)).await?;
         Ok(Self {

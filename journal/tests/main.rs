@@ -19,6 +19,7 @@ mod nested;
 mod order;
 mod plans;
 mod positions;
+mod replacing;
 mod replays;
 mod rows;
 mod shutdown;

@@ -1,6 +1,6 @@
 //! Which indexes the statements use, by the server's own count of what was read.
 
-use annals_persistence::DeleteEvents;
+use annals_persistence::{DeleteEvents, Payload, ReplaceEvent};
 
 use crate::hold::Hold;
 use crate::replays::{Gathering, all, ask};
@@ -160,4 +160,16 @@ async fn erasing_reads_what_it_erases() {
     drop(observer);
     let read = entries_read(&store).await;
     assert!((30 * TIMES..40 * TIMES).contains(&read), "{read}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_reads_its_event() {
+    let store = filled().await;
+    for entity in 1..=TIMES {
+        let entity = id(format!("entity-{entity}"));
+        let replacement = ReplaceEvent::new(entity, number(30), Payload::text("x"));
+        store.journal.replace(replacement).await.unwrap();
+    }
+    let read = entries_read(&store).await;
+    assert!((TIMES..=3 * TIMES).contains(&read), "{read}");
 }

@@ -77,13 +77,14 @@ pub(crate) fn rejection(result: Result<(), WriteError>) -> String {
     let error = result.unwrap_err();
     assert!(matches!(error, WriteError::Rejected { .. }), "{error:?}");
     assert_eq!(error.outcome(), Outcome::NotStored);
-    let mut said = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
+    with_causes(&error)
+}
+
+/// What an error says and its causes say, one behind the other.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let said: Vec<String> = causes.map(ToString::to_string).collect();
+    said.join(": ")
 }
 
 /// Expects a conflict; gives the attempted and the highest sequence number.

@@ -4,6 +4,7 @@ mod broken_writers;
 mod capacity;
 mod delete;
 mod hole;
+mod replace;
 mod replay;
 mod write;
 
@@ -11,6 +12,7 @@ pub use broken_writers::BrokenWriters;
 pub use capacity::JournalCapacity;
 pub use delete::{DeleteError, DeleteEvents};
 pub use hole::{Fate, Hole, Whereabouts};
+pub use replace::{ReplaceError, ReplaceEvent};
 pub use replay::{Replay, ReplayBatch, ReplayError, ReplayEvents};
 pub use write::{NewEvent, Outcome, Rejection, WriteError, WriteEvents};
 
@@ -34,6 +36,8 @@ pub enum JournalMessage {
     Replay(ReplayEvents, RpcReplyPort<Result<Replay, ReplayError>>),
     /// Forget events of one persistence id.
     Delete(DeleteEvents, RpcReplyPort<Result<(), DeleteError>>),
+    /// Let one event say something else, behind the writes that arrived before.
+    Replace(ReplaceEvent, RpcReplyPort<Result<(), ReplaceError>>),
 }
 
 /// A journal to write to and replay from, whichever actor stands behind it. Cheap to clone.
@@ -146,6 +150,33 @@ impl JournalRef {
             .send_message(JournalMessage::Delete(delete, reply.into()))
             .map_err(|_| DeleteError::Stopped)?;
         answer.await.unwrap_or(Err(DeleteError::Stopped))
+    }
+
+    /// Lets one event say something else, for the duty to erase. Its place, offset, tags, writer and
+    /// timestamp stay. Snapshots that were taken behind it, states and projections made of it, and
+    /// whoever has read it keep what it said; `docs/payloads.md` says what is left to do.
+    ///
+    /// ```
+    /// use annals_persistence::{JournalRef, Payload, PersistenceId, ReplaceError, ReplaceEvent};
+    ///
+    /// async fn forget_the_name(journal: &JournalRef, user: PersistenceId) -> Result<(), ReplaceError> {
+    ///     let nameless = Payload::text("registered by somebody");
+    ///     journal.replace(ReplaceEvent::new(user, 1.into(), nameless)).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ReplaceError::NoSuchEvent`] where there is none; otherwise asking again does no harm.
+    ///
+    /// # Cancel safety
+    /// A request that was sent is not taken back. Of two that are under way for one event either may
+    /// be the last.
+    pub async fn replace(&self, replace: ReplaceEvent) -> Result<(), ReplaceError> {
+        let (reply, answer) = ractor::concurrency::oneshot();
+        self.actor
+            .send_message(JournalMessage::Replace(replace, reply.into()))
+            .map_err(|_| ReplaceError::Stopped)?;
+        answer.await.unwrap_or(Err(ReplaceError::Stopped))
     }
 
     /// Answers what was accepted, then stops the journal.

@@ -61,8 +61,8 @@ pub use event_sourced::EventSourced;
 pub use incarnation::{Incarnation, Stores};
 pub use journal::{
     BrokenWriters, DeleteError, DeleteEvents, Fate, Hole, JournalCapacity, JournalMessage,
-    JournalRef, NewEvent, Outcome, Rejection, Replay, ReplayBatch, ReplayError, ReplayEvents,
-    Whereabouts, WriteError, WriteEvents,
+    JournalRef, NewEvent, Outcome, Rejection, ReplaceError, ReplaceEvent, Replay, ReplayBatch,
+    ReplayError, ReplayEvents, Whereabouts, WriteError, WriteEvents,
 };
 pub use metadata::Metadata;
 pub use offset::Offset;

@@ -7,6 +7,7 @@
 mod event_metadata;
 mod event_row;
 mod jsonb;
+mod replaced_metadata;
 mod seen_metadata;
 mod snapshot_metadata;
 
@@ -15,4 +16,5 @@ pub use event_row::{
     EVENTS_BY_ORDERING, EVENTS_BY_PERSISTENCE_ID, EventRows, MalformedRow, event_of_row,
 };
 pub use jsonb::JsonbText;
+pub use replaced_metadata::{REPLACE_EVENT, replaced_metadata};
 pub use snapshot_metadata::{SnapshotMetadata, snapshot_metadata};

@@ -14,6 +14,8 @@ pub struct Calls {
     pub replays: u64,
     /// Deletions of events.
     pub deletes: u64,
+    /// Replacements of events.
+    pub replaces: u64,
     /// Snapshots that were to be kept.
     pub snapshot_saves: u64,
     /// Questions for a snapshot.
@@ -27,6 +29,7 @@ impl std::ops::AddAssign for Calls {
         self.writes += other.writes;
         self.replays += other.replays;
         self.deletes += other.deletes;
+        self.replaces += other.replaces;
         self.snapshot_saves += other.snapshot_saves;
         self.snapshot_loads += other.snapshot_loads;
         self.snapshot_deletes += other.snapshot_deletes;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals_persistence::{
-    DeleteEvents, EventEnvelope, Offset, PersistenceId, Replay, ReplayEvents, SequenceNumber, Tag,
-    WriteError, WriteEvents,
+    DeleteEvents, EventEnvelope, Offset, PersistenceId, ReplaceEvent, Replay, ReplayEvents,
+    SequenceNumber, Tag, WriteError, WriteEvents,
 };
 use tokio::sync::watch;
 
@@ -116,6 +116,13 @@ impl Events {
         if let Some(history) = self.histories.get_mut(&delete.persistence_id) {
             history.delete(delete.to);
         }
+    }
+
+    /// Tells whether there is such an event.
+    pub(crate) fn replace(&mut self, replace: &ReplaceEvent) -> bool {
+        self.histories
+            .get_mut(&replace.persistence_id)
+            .is_some_and(|history| history.replace(replace))
     }
 
     /// The highest sequence number ever given to the persistence id.

@@ -6,7 +6,8 @@ mod rules;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals_persistence::{
-    DeleteEvents, DeleteState, PersistenceId, ReplayEvents, SaveSnapshot, UpsertState, WriteEvents,
+    DeleteEvents, DeleteState, PersistenceId, ReplaceEvent, ReplayEvents, SaveSnapshot,
+    UpsertState, WriteEvents,
 };
 use thiserror::Error;
 
@@ -94,6 +95,11 @@ impl Failures {
 
     /// Plans for deletions of events.
     pub const fn deletes(&self) -> Plan<'_, DeleteEvents> {
+        Plan::new(self)
+    }
+
+    /// Plans for replacements of events.
+    pub const fn replaces(&self) -> Plan<'_, ReplaceEvent> {
         Plan::new(self)
     }
 

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use annals_persistence::{
     DeleteError, DeleteEvents, JournalCapacity, JournalMessage, JournalRef, PersistenceId,
-    Rejection, Replay, ReplayError, ReplayEvents, WriteError, WriteEvents,
+    Rejection, ReplaceError, ReplaceEvent, Replay, ReplayError, ReplayEvents, WriteError,
+    WriteEvents,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
@@ -105,6 +106,7 @@ impl Answers for Journal {
             JournalMessage::Write(write, _) => &write.persistence_id,
             JournalMessage::Replay(replay, _) => &replay.persistence_id,
             JournalMessage::Delete(delete, _) => &delete.persistence_id,
+            JournalMessage::Replace(replace, _) => &replace.persistence_id,
         }
     }
 
@@ -122,6 +124,10 @@ impl Answers for Journal {
             JournalMessage::Delete(delete, _) => {
                 self.calls.count(id, |calls| &mut calls.deletes);
                 self.failures.meet(delete).map(Failure::of_other)
+            }
+            JournalMessage::Replace(replace, _) => {
+                self.calls.count(id, |calls| &mut calls.replaces);
+                self.failures.meet(replace).map(Failure::of_other)
             }
         };
         match met {
@@ -165,6 +171,9 @@ impl Journal {
             }
             JournalMessage::Delete(delete, reply) => {
                 let _ = reply.send(self.delete(&delete, failure.other));
+            }
+            JournalMessage::Replace(replace, reply) => {
+                let _ = reply.send(self.replace(&replace, failure.other));
             }
         }
     }
@@ -214,6 +223,29 @@ impl Journal {
                 persistence_id: delete.persistence_id.clone(),
                 to: delete.to,
                 source: Arc::new(PlannedFailure),
+            }),
+        }
+    }
+
+    fn replace(
+        &self,
+        replace: &ReplaceEvent,
+        failure: Option<CallFailure>,
+    ) -> Result<(), ReplaceError> {
+        let persistence_id = replace.persistence_id.clone();
+        let sequence_number = replace.sequence_number;
+        let is_there = failure != Some(CallFailure::RequestLost)
+            && self.log.change(|events| events.replace(replace));
+        match failure {
+            Some(_) => Err(ReplaceError::Unavailable {
+                persistence_id,
+                sequence_number,
+                source: Arc::new(PlannedFailure),
+            }),
+            None if is_there => Ok(()),
+            None => Err(ReplaceError::NoSuchEvent {
+                persistence_id,
+                sequence_number,
             }),
         }
     }

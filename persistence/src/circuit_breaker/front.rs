@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use super::CircuitBreaker;
 use crate::{
-    DeleteError, DeleteEvents, JournalMessage, JournalRef, PersistenceId, Replay, ReplayError,
-    ReplayEvents, SequenceNumber, WriteError, WriteEvents,
+    DeleteError, DeleteEvents, JournalMessage, JournalRef, PersistenceId, ReplaceError,
+    ReplaceEvent, Replay, ReplayError, ReplayEvents, SequenceNumber, WriteError, WriteEvents,
 };
 
 pub(super) struct Front;
@@ -58,6 +58,7 @@ impl Actor for Front {
             JournalMessage::Write(write, reply) => behind.write(write, reply),
             JournalMessage::Replay(replay, reply) => behind.replay(replay, reply),
             JournalMessage::Delete(delete, reply) => behind.delete(delete, reply),
+            JournalMessage::Replace(replace, reply) => behind.replace(replace, reply),
         }
         Ok(())
     }
@@ -176,6 +177,40 @@ impl Behind {
                 Err(late) => Err(DeleteError::Unavailable {
                     persistence_id,
                     to,
+                    source: Arc::new(late),
+                }),
+            };
+            breaker.settle(permit, &answer);
+            let _ = reply.send(answer);
+        });
+    }
+
+    fn replace(&mut self, replace: ReplaceEvent, reply: RpcReplyPort<Result<(), ReplaceError>>) {
+        let persistence_id = replace.persistence_id.clone();
+        let sequence_number = replace.sequence_number;
+        let permit = match self.breaker.admit() {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                let _ = reply.send(Err(ReplaceError::BreakerOpen {
+                    persistence_id,
+                    sequence_number,
+                    retry_in: refusal.retry_in,
+                    source: refusal.cause,
+                }));
+                return;
+            }
+        };
+        let (port, answer) = oneshot();
+        self.journal
+            .send(JournalMessage::Replace(replace, port.into()));
+        let breaker = self.breaker.clone();
+        self.calls.spawn(async move {
+            let answer = match answer_within(breaker.patience(), answer).await {
+                Ok(answer) => answer,
+                Err(Silence::Stopped) => Err(ReplaceError::Stopped),
+                Err(late) => Err(ReplaceError::Unavailable {
+                    persistence_id,
+                    sequence_number,
                     source: Arc::new(late),
                 }),
             };

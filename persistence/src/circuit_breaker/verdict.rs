@@ -1,6 +1,6 @@
 //! Which answers are those of a sick store.
 
-use crate::{DeleteError, ReplayError, SharedError, WriteError};
+use crate::{DeleteError, ReplaceError, ReplayError, SharedError, WriteError};
 
 pub(super) trait Verdict {
     /// What the store says where it is at fault; `None` for the answer of a store that is well.
@@ -29,6 +29,18 @@ impl Verdict for ReplayError {
         match self {
             Self::Unavailable { source, .. } => Some(source),
             Self::MalformedRow { .. } | Self::BreakerOpen { .. } | Self::Stopped => None,
+        }
+    }
+}
+
+impl Verdict for ReplaceError {
+    fn failure(&self) -> Option<&SharedError> {
+        match self {
+            Self::Unavailable { source, .. } => Some(source),
+            Self::NoSuchEvent { .. }
+            | Self::Rejected { .. }
+            | Self::BreakerOpen { .. }
+            | Self::Stopped => None,
         }
     }
 }

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use annals_persistence::{
-    EventEnvelope, Offset, Rejection, Replay, ReplayEvents, SequenceNumber, WriteError,
-    WriteEvents, WriterId,
+    EventEnvelope, Offset, Rejection, ReplaceEvent, Replay, ReplayEvents, SequenceNumber,
+    WriteError, WriteEvents, WriterId,
 };
 
 /// The events of one persistence id.
@@ -105,6 +105,17 @@ impl History {
 
     pub(super) fn delete(&mut self, to: SequenceNumber) {
         self.deleted_to = self.deleted_to.max(to.min(self.highest()));
+    }
+
+    /// Tells whether there is such an event, deleted or not.
+    pub(super) fn replace(&mut self, replace: &ReplaceEvent) -> bool {
+        let Some(row) = self.rows.get_mut(&replace.sequence_number) else {
+            return false;
+        };
+        row.payload = replace.payload.clone();
+        row.metadata = replace.metadata.clone();
+        row.event_manifest = replace.event_manifest.clone().into_owned();
+        true
     }
 
     pub(super) fn highest(&self) -> SequenceNumber {

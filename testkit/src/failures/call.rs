@@ -1,8 +1,8 @@
 use std::fmt;
 
 use annals_persistence::{
-    DeleteEvents, DeleteState, PersistenceId, ReplayEvents, SaveSnapshot, SnapshotCriteria,
-    UpsertState, WriteEvents,
+    DeleteEvents, DeleteState, PersistenceId, ReplaceEvent, ReplayEvents, SaveSnapshot,
+    SnapshotCriteria, UpsertState, WriteEvents,
 };
 
 use super::rules::Rules;
@@ -48,6 +48,7 @@ pub struct Plans {
     writes: Rules<WriteEvents>,
     replays: Rules<ReplayEvents>,
     deletes: Rules<DeleteEvents>,
+    replaces: Rules<ReplaceEvent>,
     snapshot_saves: Rules<SaveSnapshot>,
     snapshot_loads: Rules<LoadSnapshot>,
     snapshot_deletes: Rules<DeleteSnapshots>,
@@ -61,6 +62,7 @@ impl Plans {
         self.writes.pending()
             + self.replays.pending()
             + self.deletes.pending()
+            + self.replaces.pending()
             + self.snapshot_saves.pending()
             + self.snapshot_loads.pending()
             + self.snapshot_deletes.pending()
@@ -101,6 +103,7 @@ macro_rules! store_call {
 store_call!(WriteEvents, WriteFailure, writes);
 store_call!(ReplayEvents, CallFailure, replays);
 store_call!(DeleteEvents, CallFailure, deletes);
+store_call!(ReplaceEvent, CallFailure, replaces);
 store_call!(SaveSnapshot, CallFailure, snapshot_saves);
 store_call!(LoadSnapshot, CallFailure, snapshot_loads);
 store_call!(DeleteSnapshots, CallFailure, snapshot_deletes);

@@ -6,6 +6,7 @@ mod conflict;
 mod content;
 mod delete;
 mod many;
+mod replace;
 mod replay;
 mod room;
 
@@ -14,6 +15,7 @@ pub use conflict::*;
 pub use content::*;
 pub use delete::*;
 pub use many::*;
+pub use replace::*;
 pub use replay::*;
 pub use room::*;
 
@@ -100,6 +102,12 @@ macro_rules! journal_cases {
             write_behind_a_gap_is_refused_or_found_by_recovery;
             writes_without_events_or_with_impossible_sequence_numbers_are_rejected;
             last_possible_sequence_number;
+            replaced_event_says_something_else_and_is_otherwise_as_it_was;
+            replaced_event_has_the_metadata_of_its_replacement, needs Metadata;
+            replaced_event_is_still_that_of_its_writer;
+            replacing_an_event_that_is_not_there_is_told;
+            replacing_a_deleted_event_brings_nothing_back;
+            replacement_behind_an_unanswered_write_finds_its_event;
             offsets_grow;
             clocks_that_jump_change_no_order;
             many_persistence_ids_at_the_same_time;

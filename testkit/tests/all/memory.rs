@@ -79,6 +79,7 @@ mod completeness {
             include_str!("../../src/suite/journal/content.rs"),
             include_str!("../../src/suite/journal/delete.rs"),
             include_str!("../../src/suite/journal/many.rs"),
+            include_str!("../../src/suite/journal/replace.rs"),
             include_str!("../../src/suite/journal/replay.rs"),
             include_str!("../../src/suite/journal/room.rs"),
         ]);

@@ -121,6 +121,9 @@ impl Actor for DoorActor {
             JournalMessage::Delete(delete, reply) => {
                 let _ = reply.send(journal.delete(delete).await);
             }
+            JournalMessage::Replace(replace, reply) => {
+                let _ = reply.send(journal.replace(replace).await);
+            }
         }
         Ok(())
     }

@@ -108,6 +108,20 @@ caught! { journal:
         => refused_write_leaves_its_neighbours_stored;
     stores_what_it_refuses: StoresWhatItRefuses
         => refused_write_leaves_its_neighbours_stored;
+    replaces_nothing: ReplacesNothing
+        => replaced_event_says_something_else_and_is_otherwise_as_it_was,
+           replacement_behind_an_unanswered_write_finds_its_event;
+    replaces_the_event_before: ReplacesTheOneBefore
+        => replaced_event_says_something_else_and_is_otherwise_as_it_was,
+           replaced_event_is_still_that_of_its_writer;
+    forgets_whose_a_replaced_event_is: ForgetsWriterOfReplaced
+        => replaced_event_is_still_that_of_its_writer;
+    replaces_the_payload_alone: ReplacesPayloadAlone
+        => replaced_event_has_the_metadata_of_its_replacement;
+    does_not_tell_that_there_is_nothing_to_replace: HidesMissingEvents
+        => replacing_an_event_that_is_not_there_is_told;
+    brings_back_what_it_replaces: ReplacementBringsBack
+        => replacing_a_deleted_event_brings_nothing_back;
     reorders_events: Reorders
         => replay_all_messages, long_history_comes_in_order;
     sorts_by_the_writers_clock: SortsByTimestamp

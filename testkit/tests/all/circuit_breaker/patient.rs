@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use annals_persistence::{
     BreakerSettings, BreakerState, CircuitBreaker, DeleteError, DeleteEvents, JournalCapacity,
-    JournalMessage, JournalRef, Payload, PersistenceId, Replay, ReplayError, ReplayEvents,
-    SequenceNumber, WriteError, WriteEvents, WriterId,
+    JournalMessage, JournalRef, Payload, PersistenceId, ReplaceError, ReplaceEvent, Replay,
+    ReplayError, ReplayEvents, SequenceNumber, WriteError, WriteEvents, WriterId,
 };
 use annals_testkit::{Failures, MemoryJournal, PlannedFailure};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -126,6 +126,12 @@ impl World {
         self.journal.delete(delete).await
     }
 
+    pub(super) async fn replace(&self, id: &str) -> Result<(), ReplaceError> {
+        let payload = Payload::text("somebody");
+        let replace = ReplaceEvent::new(persistence_id(id), 1.into(), payload);
+        self.journal.replace(replace).await
+    }
+
     /// The sequence numbers that the store holds.
     pub(super) async fn stored(&self, author: &Author) -> Vec<i64> {
         let all = ReplayEvents::from(author.id.clone(), SequenceNumber::FIRST);
@@ -240,6 +246,16 @@ impl Actor for PatientActor {
             }
             (JournalMessage::Replay(replay, reply), _) => {
                 let _ = reply.send(patient.store.replay(replay).await);
+            }
+            (JournalMessage::Replace(replace, reply), Health::Down) => {
+                let _ = reply.send(Err(ReplaceError::Unavailable {
+                    persistence_id: replace.persistence_id,
+                    sequence_number: replace.sequence_number,
+                    source,
+                }));
+            }
+            (JournalMessage::Replace(replace, reply), _) => {
+                let _ = reply.send(patient.store.replace(replace).await);
             }
             (JournalMessage::Delete(delete, reply), _) => {
                 let _ = reply.send(patient.store.delete(delete).await);

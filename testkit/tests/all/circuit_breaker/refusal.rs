@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use annals_persistence::{DeleteError, JournalCapacity, Outcome, ReplayError, WriteError};
+use annals_persistence::{
+    DeleteError, JournalCapacity, Outcome, ReplaceError, ReplayError, WriteError,
+};
 use tokio::time::Instant;
 
 use super::patient::{Author, Health, World, refused, seconds};
@@ -33,6 +35,10 @@ async fn every_call_is_refused_at_once_and_does_not_reach_the_journal() {
     match world.delete("p-1").await {
         Err(DeleteError::BreakerOpen { retry_in, .. }) => assert_eq!(retry_in.as_secs(), 26),
         other => panic!("the breaker must refuse the delete: {other:?}"),
+    }
+    match world.replace("p-1").await {
+        Err(ReplaceError::BreakerOpen { retry_in, .. }) => assert_eq!(retry_in.as_secs(), 26),
+        other => panic!("the breaker must refuse the replacement: {other:?}"),
     }
 
     assert_eq!(begin.elapsed().as_secs(), 4);

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use annals_persistence::{
     DeleteError, DeleteEvents, EventEnvelope, JournalCapacity, JournalMessage, JournalRef,
-    Metadata, NewEvent, Offset, PersistenceId, Rejection, Replay, ReplayError, ReplayEvents,
-    SequenceNumber, Timestamp, WriteError, WriteEvents, WriterId,
+    Metadata, NewEvent, Offset, PersistenceId, Rejection, ReplaceError, ReplaceEvent, Replay,
+    ReplayError, ReplayEvents, SequenceNumber, Timestamp, WriteError, WriteEvents, WriterId,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
@@ -29,11 +29,13 @@ pub(crate) enum Fault {
     FailsInDeletedPrefix,
     FailsNextAfterConflict,
     ForgetsDeletionMark,
+    ForgetsWriterOfReplaced,
     ForgetsWriters,
     GivesFirstBatchOnly,
     GoesOnBehindFailure,
     HidesBehindGaps,
     HidesConflicts,
+    HidesMissingEvents,
     HighestBeginsWithOne,
     HighestIsLastReplayed,
     IgnoresCaseOfIds,
@@ -50,6 +52,10 @@ pub(crate) enum Fault {
     OverwritesOnConflict,
     RefusesManyTags,
     Reorders,
+    ReplacementBringsBack,
+    ReplacesNothing,
+    ReplacesPayloadAlone,
+    ReplacesTheOneBefore,
     SortsByTimestamp,
     StampsItsOwnTime,
     StoresInTwoSteps,
@@ -69,6 +75,7 @@ pub(crate) async fn spawn(sound: JournalRef, fault: Option<Fault>) -> JournalRef
         fault,
         late: None,
         overwritten: HashMap::new(),
+        replaced: Vec::new(),
         fail_next: false,
         writes: 0,
         deleted_to: HashMap::new(),
@@ -89,6 +96,7 @@ struct Proxy {
     /// Answered, and stored when the next write comes.
     late: Option<WriteEvents>,
     overwritten: HashMap<(PersistenceId, SequenceNumber), NewEvent>,
+    replaced: Vec<ReplaceEvent>,
     fail_next: bool,
     writes: u32,
     /// Up to where somebody asked to delete, whatever was there.
@@ -126,6 +134,9 @@ impl Actor for ProxyActor {
             }
             JournalMessage::Delete(delete, reply) => {
                 let _ = reply.send(proxy.delete(delete).await);
+            }
+            JournalMessage::Replace(replace, reply) => {
+                let _ = reply.send(proxy.replace(replace).await);
             }
         }
         Ok(())
@@ -211,6 +222,14 @@ impl Proxy {
                     persistence_id: write.persistence_id,
                     first: write.first,
                 });
+            }
+            Some(Fault::ForgetsWriterOfReplaced)
+                if self
+                    .replaced
+                    .iter()
+                    .any(|it| it.persistence_id == write.persistence_id) =>
+            {
+                write.writer = WriterId::random();
             }
             Some(Fault::IgnoresCaseOfIds) => {
                 write.persistence_id = lower_case(&write.persistence_id);
@@ -327,6 +346,12 @@ impl Proxy {
                 let mut expected = first..;
                 events.retain(|event| expected.next() == Some(event.sequence_number.get()));
             }
+            Some(Fault::ReplacementBringsBack) => {
+                let replaced = self.replaced.iter();
+                let back = replaced
+                    .filter(|it| it.persistence_id == original && it.sequence_number <= deleted_to);
+                events.splice(0..0, back.map(envelope));
+            }
             Some(Fault::SortsByTimestamp) => events.sort_by_key(|event| event.timestamp),
             Some(Fault::OffsetsByPersistenceId) => {
                 for event in &mut events {
@@ -383,6 +408,31 @@ impl Proxy {
         asked.copied().unwrap_or_default()
     }
 
+    async fn replace(&mut self, mut replace: ReplaceEvent) -> Result<(), ReplaceError> {
+        self.replaced.push(replace.clone());
+        match self.fault {
+            Some(Fault::ReplacesNothing) => return Ok(()),
+            Some(Fault::ReplacesTheOneBefore) => {
+                replace.sequence_number = replace.sequence_number.previous();
+            }
+            Some(Fault::LosesMetadata) => replace.metadata = Metadata::new(),
+            Some(Fault::ReplacesPayloadAlone) => {
+                let id = replace.persistence_id.clone();
+                let before = ReplayEvents::from(id, replace.sequence_number);
+                let before = self.sound.replay(before).await.expect("a replay");
+                let before = before.collect().await.expect("events");
+                if let Some(event) = before.into_iter().next() {
+                    replace.metadata = event.metadata;
+                }
+            }
+            _ => {}
+        }
+        match self.sound.replace(replace).await {
+            Err(ReplaceError::NoSuchEvent { .. }) if self.has(Fault::HidesMissingEvents) => Ok(()),
+            replaced => replaced,
+        }
+    }
+
     async fn delete(&mut self, mut delete: DeleteEvents) -> Result<(), DeleteError> {
         let mark = self
             .deleted_to
@@ -409,6 +459,19 @@ impl Proxy {
             _ => {}
         }
         self.sound.delete(delete).await
+    }
+}
+
+fn envelope(replaced: &ReplaceEvent) -> EventEnvelope {
+    EventEnvelope {
+        persistence_id: replaced.persistence_id.clone(),
+        sequence_number: replaced.sequence_number,
+        offset: Offset::default(),
+        timestamp: Timestamp::from_millis(0),
+        writer: String::new(),
+        event_manifest: String::new(),
+        payload: replaced.payload.clone(),
+        metadata: replaced.metadata.clone(),
     }
 }
 

@@ -1,8 +1,13 @@
 //! Two processes that take each other for dead.
 
+use annals_journal::JournalSettings;
+use annals_persistence::{JournalRef, PersistenceId, WriteEvents, WriterId};
+use futures::future::join;
+
 use crate::hold::Hold;
+use crate::ledger::{Ledger, highest};
 use crate::store::{ONE_LANE, Store, accepted, until};
-use crate::writes::{Answer, conflict, id, send, write};
+use crate::writes::{Answer, conflict, id, number, send, text, write};
 
 /// In each round both journals send a batch at the same moment, in whose middle both write the same
 /// sequence number.
@@ -57,6 +62,50 @@ async fn winner(contenders: Vec<Answer>, first: i64) -> usize {
     results.pop().unwrap().unwrap();
     assert_eq!(conflict(loser), (first, first + winner as i64));
     winner
+}
+
+/// Neither waits for its answers before it goes on; each recovers when it has them all, and is another
+/// writer then.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_writers_that_pipeline_make_one_history_without_a_hole_or_a_lie() {
+    let store = Store::open().await;
+    let other = store.another(JournalSettings::default()).await;
+    let contested = id("contested");
+    let (mut ledger, theirs) = join(
+        pipeline(&store.journal, &contested, 1),
+        pipeline(&other, &contested, 2),
+    )
+    .await;
+    ledger.merge(theirs);
+    let told = ledger.check(&store).await;
+    assert!(told.stored > 0 && told.not_stored > 0, "{told:?}");
+    assert_eq!(told.unknown, 0);
+}
+
+async fn pipeline(journal: &JournalRef, contested: &PersistenceId, author: u64) -> Ledger {
+    let mut ledger = Ledger::default();
+    let mut dice = fastrand::Rng::with_seed(author);
+    for round in 0..300 {
+        let writer = WriterId::random();
+        let mut first = highest(journal, contested).await + 1;
+        let (mut sent, mut answers) = (Vec::new(), Vec::new());
+        for place in 0..dice.u64(1..=5) {
+            let events = 0..dice.u64(1..=3);
+            let texts: Vec<String> = events
+                .map(|event| format!("{author} {round} {place} {event}"))
+                .collect();
+            let events = texts.iter().map(text).collect();
+            let write = WriteEvents::new(contested.clone(), number(first), writer, events);
+            answers.push(send(journal, write).await);
+            let next = first + texts.len() as i64;
+            sent.push((first, texts));
+            first = next;
+        }
+        for ((first, texts), answer) in sent.into_iter().zip(answers) {
+            ledger.note(contested, first, texts, answer.result().await);
+        }
+    }
+    ledger
 }
 
 /// Another transaction holds what the write waits for and waits for what the write holds: the server

@@ -10,7 +10,7 @@ use crate::writes::{conflict, id, send, write};
 use annals_postgres::{Cut, TestProxy};
 
 /// A journal that writes through the proxy and reads past it.
-async fn through(proxy: &TestProxy, store: &Store) -> JournalRef {
+pub(crate) async fn through(proxy: &TestProxy, store: &Store) -> JournalRef {
     let pool = Pool::new(store.settings.clone(), 2);
     let journal = Journal::start(proxy.settings(), pool, ONE_LANE).await;
     journal.unwrap().journal().clone()

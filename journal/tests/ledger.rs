@@ -50,19 +50,14 @@ pub(crate) async fn keep_writing(
             Ok(()) => first + texts.len() as i64,
             Err(_) => highest(&journal, &persistence_id).await + 1,
         };
-        ledger.0.push(Attempt {
-            persistence_id: persistence_id.clone(),
-            first,
-            texts,
-            told,
-        });
+        ledger.note(&persistence_id, first, texts, told);
         first = next;
     }
     ledger
 }
 
 /// Asks until there is an answer: the server may be away.
-async fn highest(journal: &JournalRef, persistence_id: &PersistenceId) -> i64 {
+pub(crate) async fn highest(journal: &JournalRef, persistence_id: &PersistenceId) -> i64 {
     loop {
         let replay = ReplayEvents::from(persistence_id.clone(), SequenceNumber::FIRST);
         if let Ok(replay) = journal.replay(replay).await {
@@ -73,6 +68,22 @@ async fn highest(journal: &JournalRef, persistence_id: &PersistenceId) -> i64 {
 }
 
 impl Ledger {
+    /// Adds a write of texts that no other has.
+    pub(crate) fn note(
+        &mut self,
+        persistence_id: &PersistenceId,
+        first: i64,
+        texts: Vec<String>,
+        told: Result<(), WriteError>,
+    ) {
+        self.0.push(Attempt {
+            persistence_id: persistence_id.clone(),
+            first,
+            texts,
+            told,
+        });
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.0.extend(other.0);
     }

@@ -15,6 +15,7 @@ mod isolation;
 mod large;
 mod layouts;
 mod ledger;
+mod lost_replies;
 mod nested;
 mod order;
 mod plans;

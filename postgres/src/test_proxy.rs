@@ -29,7 +29,8 @@ pub struct TestProxy {
     plan: Plan,
 }
 
-type Plan = Arc<Mutex<VecDeque<Cut>>>;
+/// What is to become of the next things that clients send; `None` lets one through.
+type Plan = Arc<Mutex<VecDeque<Option<Cut>>>>;
 
 impl TestProxy {
     /// A way to the server of `settings`.
@@ -65,12 +66,22 @@ impl TestProxy {
 
     /// What to do at the next things that clients send, whatever the connection.
     pub fn plan(&self, cuts: impl IntoIterator<Item = Cut>) {
-        lock(&self.plan).extend(cuts);
+        lock(&self.plan).extend(cuts.into_iter().map(Some));
+    }
+
+    /// Lets so many things through before what is planned next.
+    pub fn let_pass(&self, things: usize) {
+        lock(&self.plan).extend(std::iter::repeat_n(None, things));
+    }
+
+    /// Lets everything through again.
+    pub fn forget_plan(&self) {
+        lock(&self.plan).clear();
     }
 
     /// How many of the planned cuts have not happened yet.
     pub fn cuts_left(&self) -> usize {
-        lock(&self.plan).len()
+        lock(&self.plan).iter().flatten().count()
     }
 }
 
@@ -95,7 +106,7 @@ async fn pass(client: TcpStream, server: UnixStream, plan: Plan) {
     let up = async {
         let mut bytes = vec![0; 1 << 16];
         while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
-            let cut = lock(&plan).pop_front();
+            let cut = lock(&plan).pop_front().flatten();
             mute.fetch_or(cut == Some(Cut::BeforeTheAnswer), Ordering::SeqCst);
             let gone = cut == Some(Cut::BeforeTheServer)
                 || to_server.write_all(&bytes[..count]).await.is_err();
@@ -120,6 +131,6 @@ async fn pass(client: TcpStream, server: UnixStream, plan: Plan) {
 }
 
 /// A test that panicked elsewhere must not hide behind a poisoned lock.
-fn lock(plan: &Plan) -> MutexGuard<'_, VecDeque<Cut>> {
+fn lock(plan: &Plan) -> MutexGuard<'_, VecDeque<Option<Cut>>> {
     plan.lock().unwrap_or_else(PoisonError::into_inner)
 }

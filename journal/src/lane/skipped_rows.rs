@@ -3,11 +3,13 @@
 //! batch where it happened all the same.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use annals_persistence::{Rejection, SharedError, WriteError};
+use annals_postgres::{ErrorClass, classify};
 use tokio_postgres::error::SqlState;
 
-use super::{Lane, Settled, settle_all, shared, unknown};
+use super::{Lane, Session, Settled, settle_all, shared, unknown};
 use crate::pending::PendingWrite;
 
 /// Whether something stands before the tables that could pass over rows. Partitions have triggers of
@@ -60,24 +62,46 @@ impl Lane {
         }
     }
 
-    /// How many rows of each write are stored, before halves were taken back.
+    /// How many rows of each write were stored before halves were taken back.
     async fn try_to_take_halves_back(
         &mut self,
         part: &[PendingWrite],
     ) -> Result<Vec<usize>, SharedError> {
         let deadline = self.deadline(part);
-        let session = self.session(deadline).await?;
-        let rows = session.rows_of(part).await.map_err(shared)?;
-        let mut broken = HashSet::new();
-        let halves = part.iter().zip(&rows).filter(|(pending, rows)| {
-            let write = &pending.write;
-            broken.contains(&write.persistence_id)
-                || (write.events.len() > **rows && broken.insert(write.persistence_id.clone()))
-        });
-        let halves: Vec<&PendingWrite> = halves.map(|(pending, _)| pending).collect();
-        session.take_back(&halves).await.map_err(shared)?;
-        Ok(rows)
+        let mut rows = Vec::new();
+        loop {
+            let session = self.session(deadline).await?;
+            match take_halves_back_on(session, part, &mut rows).await {
+                Ok(()) => return Ok(rows),
+                Err(error) if classify(&error) == ErrorClass::ConnectionLost => {
+                    self.session = None;
+                    if Instant::now() >= deadline {
+                        return Err(shared(error));
+                    }
+                }
+                Err(error) => return Err(shared(error)),
+            }
+        }
     }
+}
+
+/// What was counted once is not counted again: some of it may be gone.
+async fn take_halves_back_on(
+    session: &Session,
+    part: &[PendingWrite],
+    rows: &mut Vec<usize>,
+) -> Result<(), tokio_postgres::Error> {
+    if rows.is_empty() {
+        *rows = session.rows_of(part).await?;
+    }
+    let mut broken = HashSet::new();
+    let halves = part.iter().zip(rows.iter()).filter(|(pending, rows)| {
+        let write = &pending.write;
+        broken.contains(&write.persistence_id)
+            || (**rows < write.events.len() && broken.insert(write.persistence_id.clone()))
+    });
+    let halves: Vec<&PendingWrite> = halves.map(|(pending, _)| pending).collect();
+    session.take_back(&halves).await
 }
 
 fn settle_by_rows(part: Vec<PendingWrite>, rows: &[usize], settled: &mut Vec<Settled>) {

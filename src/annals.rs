@@ -1,12 +1,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use annals_journal::Journal;
 use annals_persistence::{
     CircuitBreaker, DurableState, DurableStateRef, Entities, EntityError, EntityRef,
     EntitySettings, EventSourced, JournalRef, QueryRef, SnapshotRef,
 };
-use annals_postgres::{Pool, PrivateServer, Settings, migrate, migrate_as};
+use annals_postgres::{
+    JournalShape, Layout, MetadataKeeper, Pool, PrivateServer, Settings, migrate, migrate_as,
+};
 use annals_query::Queries;
 use annals_snapshot::SnapshotStore;
 use annals_state::DurableStateStore;
@@ -80,7 +83,11 @@ impl Annals {
         let journal = Journal::start(&settings, pool.clone(), options.journal).await?;
         let snapshots = SnapshotStore::start(pool.clone()).await?;
         let durable_state = DurableStateStore::start(&settings, pool.clone()).await?;
-        let query = Queries::start(&settings, pool, journal.commits()).await?;
+        let early = options
+            .early_orderings
+            .unwrap_or_else(|| early_orderings(journal.shape()));
+        let query = Queries::beside_early_writers(&settings, pool, journal.commits(), early);
+        let query = query.await?;
         let journal = match options.breaker {
             Some(settings) => CircuitBreaker::around(journal.journal().clone(), settings).await,
             None => journal.journal().clone(),
@@ -183,5 +190,13 @@ impl Annals {
         self.inner.journal.drain().await;
         self.inner.snapshots.drain().await;
         self.inner.durable_state.drain().await;
+    }
+}
+
+/// A JVM may still write where its trigger is, and draws orderings before it inserts in one layout only.
+fn early_orderings(shape: &JournalShape) -> Duration {
+    match (shape.layout, shape.metadata) {
+        (Layout::Ordering, MetadataKeeper::Trigger) => Duration::from_secs(5),
+        _ => Duration::ZERO,
     }
 }

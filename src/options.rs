@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use annals_journal::JournalSettings;
 use annals_persistence::{BreakerSettings, EntitySettings};
 use annals_postgres::{NewJournal, Settings};
@@ -13,6 +15,7 @@ pub struct Options {
     pub(crate) entities: EntitySettings,
     pub(crate) breaker: Option<BreakerSettings>,
     pub(crate) migrate: bool,
+    pub(crate) early_orderings: Option<Duration>,
     pub(crate) layout: Option<NewJournal>,
 }
 
@@ -26,6 +29,7 @@ impl Options {
             entities: EntitySettings::default(),
             breaker: None,
             migrate: true,
+            early_orderings: None,
             layout: None,
         }
     }
@@ -82,6 +86,19 @@ impl Options {
     #[must_use]
     pub fn layout(mut self, journal: NewJournal) -> Self {
         self.layout = Some(journal);
+        self
+    }
+
+    /// How long a JVM program may hold an ordering before its insert begins, while readers across
+    /// persistence ids wait for it: the plugin draws orderings so in the layout by ordering, and whoever
+    /// reads on at once misses its events. Only a gap in the orderings is waited for, which a write that
+    /// failed leaves, and a first look.
+    ///
+    /// Five seconds where the row trigger of the plugin keeps the metadata of such a journal, unless this
+    /// says otherwise; else nothing. See docs/jvm.md.
+    #[must_use]
+    pub const fn early_orderings(mut self, early: Duration) -> Self {
+        self.early_orderings = Some(early);
         self
     }
 

@@ -22,6 +22,7 @@ use crate::tag_ids::TagIds;
 #[derive(Clone, Debug)]
 pub struct Journal {
     journal: JournalRef,
+    shape: JournalShape,
     commits: watch::Receiver<u64>,
 }
 
@@ -61,6 +62,7 @@ impl Journal {
         let (actor, _) = Actor::spawn(None, JournalActor, Mailbox::new(inbox, dispatcher)).await?;
         Ok(Self {
             journal: JournalRef::new(actor.get_derived::<JournalMessage>(), journal.capacity),
+            shape,
             commits,
         })
     }
@@ -68,6 +70,11 @@ impl Journal {
     /// Where entities write to.
     pub const fn journal(&self) -> &JournalRef {
         &self.journal
+    }
+
+    /// What it found when it started.
+    pub const fn shape(&self) -> &JournalShape {
+        &self.shape
     }
 
     /// Changes whenever this process has stored something: a hint for readers in the same process,

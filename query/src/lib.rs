@@ -10,6 +10,7 @@ mod actor;
 mod by_persistence_id;
 mod by_tag;
 mod delivery;
+mod early;
 mod horizon;
 mod horizon_error;
 mod persistence_ids;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use annals_persistence::{QueryMessage, QueryRef};
 use annals_postgres::{Pool, Settings};
 use ractor::{Actor, SpawnErr};
@@ -27,8 +29,23 @@ impl Queries {
         pool: Pool,
         commits: watch::Receiver<u64>,
     ) -> Result<QueryRef, SpawnErr> {
+        Self::beside_early_writers(settings, pool, commits, Duration::ZERO).await
+    }
+
+    /// The same beside writers that draw an ordering up to `early` before the insert begins that stores
+    /// it, as the JVM plugin does in the layout by ordering: a gap stays open for so long.
+    ///
+    /// # Errors
+    /// The actor did not start.
+    pub async fn beside_early_writers(
+        settings: &Settings,
+        pool: Pool,
+        commits: watch::Receiver<u64>,
+        early: Duration,
+    ) -> Result<QueryRef, SpawnErr> {
+        let (table, settings) = (NumberedTable::JOURNAL, settings.clone());
         let sources = Sources {
-            horizon: HorizonRef::of(NumberedTable::JOURNAL, settings.clone(), commits),
+            horizon: HorizonRef::beside_early_writers(table, settings, commits, early),
             tags: TagNumbers::new(pool.clone()),
             pool,
             running: JoinSet::new(),

@@ -9,6 +9,7 @@ use annals_postgres::{Connection, Role, Settings, connect_as};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_postgres::Statement;
 
+use crate::early::Early;
 use crate::horizon::Horizon;
 use crate::horizon_error::{HorizonError, LookError};
 
@@ -70,7 +71,21 @@ impl HorizonRef {
     /// # Panics
     /// Outside a Tokio runtime.
     pub fn of(table: NumberedTable, settings: Settings, commits: watch::Receiver<u64>) -> Self {
-        Watcher::spawn(table, settings, commits)
+        Watcher::spawn(table, settings, commits, Duration::ZERO)
+    }
+
+    /// The same beside writers that draw their numbers up to `early` before the statement begins that
+    /// writes them: a gap stays open for so long.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn beside_early_writers(
+        table: NumberedTable,
+        settings: Settings,
+        commits: watch::Receiver<u64>,
+        early: Duration,
+    ) -> Self {
+        Watcher::spawn(table, settings, commits, early)
     }
 
     /// Waits until everything that is visible now is settled and gives the offset up to which: all
@@ -134,6 +149,7 @@ struct Watcher {
     /// Changes when this process has stored something.
     commits: watch::Receiver<u64>,
     horizon: Horizon<String>,
+    early: Early,
     latest: watch::Sender<Latest>,
     waiting: Vec<Waiting>,
     followers: Vec<Follower>,
@@ -159,6 +175,7 @@ impl Watcher {
         table: NumberedTable,
         settings: Settings,
         commits: watch::Receiver<u64>,
+        early: Duration,
     ) -> HorizonRef {
         let (requests, inbox) = mpsc::unbounded_channel();
         let (latest, known) = watch::channel(Latest::default());
@@ -167,6 +184,7 @@ impl Watcher {
             settings,
             commits,
             horizon: Horizon::new(),
+            early: Early::new(early),
             latest,
             waiting: Vec::new(),
             followers: Vec::new(),
@@ -278,7 +296,8 @@ impl Watcher {
             beyond = targets.filter(|target| *target > before).max();
         }
         if beyond.is_some() || self.horizon.is_waiting() {
-            let holders = eyes.holders().await?;
+            let mut holders = eyes.holders().await?;
+            holders.extend(self.early.look(Instant::now()));
             self.horizon.hold(beyond, &holders);
             self.stuck.watch(self.table, &self.horizon);
         }

@@ -3,6 +3,7 @@
 mod by_persistence_id;
 mod by_tag;
 mod deletes;
+mod early;
 mod failure;
 mod foreign;
 mod horizon;

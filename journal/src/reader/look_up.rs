@@ -13,12 +13,14 @@ use super::{malformed, unreadable};
 /// The ends of the histories of $1. What is deleted ends at the mark, or behind it where a JVM has
 /// marked rows. Each of the three look-ups of rows reads one entry of the primary key, but where rows
 /// behind the mark are marked the second passes over all of them. Without `offset 0` the server puts
-/// the inner ones into the outer ones, and plans half as long again.
+/// the inner ones into the outer ones, and plans half as long again. A JVM can leave a number twice
+/// where the journal is divided by ordering.
 const EDGES: &str = "\
 select place, highest, greatest(mark, ( \
   select sequence_number from journal \
   where persistence_id = edges.id and deleted \
     and sequence_number = coalesce(edges.first_live - 1, edges.highest) \
+  limit 1 \
 )) \
 from ( \
   select \

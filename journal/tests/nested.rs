@@ -314,17 +314,19 @@ async fn what_is_done_for_one_id_touches_no_partition_of_another() {
     let lock = "begin; lock table only j_other, j_other_0, j_other_1 in access exclusive mode";
     locker.batch_execute(lock).await.unwrap();
 
-    holds(&store.journal, "mine", 4).await;
+    // Whatever waits for a lock fails.
+    let journal = with_options(&store, "-c lock_timeout=1s").await;
+    holds(&journal, "mine", 4).await;
     // More often than a statement is planned for its parameters.
     for _ in 0..8 {
-        let taken = store.journal.write(write(&id("mine"), 2, ["x"])).await;
+        let taken = journal.write(write(&id("mine"), 2, ["x"])).await;
         assert_eq!(conflict(taken), (2, 4));
     }
     store
         .run("update journal_metadata set max_sequence_number = 1 where persistence_id = 'mine'")
         .await;
-    fill(&store.journal, "mine", 5..=9).await;
-    holds(&store.journal, "mine", 9).await;
+    fill(&journal, "mine", 5..=9).await;
+    holds(&journal, "mine", 9).await;
     locker.batch_execute("rollback").await.unwrap();
 }
 
@@ -337,8 +339,12 @@ async fn of_a_guest(store: &Store) -> JournalRef {
              grant usage on all sequences in schema public to {role}"
         ))
         .await;
+    with_options(store, &format!("-c role={role}")).await
+}
+
+async fn with_options(store: &Store, options: &str) -> JournalRef {
     let mut config = store.settings.config().clone();
-    config.options(format!("-c role={role}"));
+    config.options(options);
     let settings = Settings::from_config(config).unwrap();
     let pool = Pool::new(settings.clone(), 4);
     let journal = Journal::start(&settings, pool, ONE_LANE).await.unwrap();

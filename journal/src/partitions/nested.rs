@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 
 use annals_persistence::PersistenceId;
-use annals_postgres::{Connection, JournalShape};
+use annals_postgres::{Connection, ErrorClass, JournalShape, classify};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
@@ -164,7 +164,14 @@ impl Nested {
 
 /// Whether the others of a transaction may do better without the one that it failed for.
 fn concerns_one(error: &Error) -> bool {
-    is_taken(error) || is_overlap(error) || error.code() == Some(&SqlState::OUT_OF_MEMORY)
+    !matches!(
+        classify(error),
+        ErrorClass::ConnectionLost
+            | ErrorClass::Retryable
+            | ErrorClass::Denied
+            | ErrorClass::Missing
+            | ErrorClass::ReadOnly
+    )
 }
 
 /// Something else has the name.

@@ -12,6 +12,7 @@ mod journal;
 mod live;
 mod load;
 mod meter;
+mod nested;
 mod recovery;
 mod rounds;
 mod sample;
@@ -67,6 +68,18 @@ enum Bench {
         rounds: usize,
         /// Seconds of each measurement
         #[arg(long, default_value_t = 4.0)]
+        seconds: f64,
+    },
+    /// The nested layout beside the flat one, by the number of persistence ids
+    Nested {
+        /// Persistence ids, each with a partition of its own
+        #[arg(long, value_delimiter = ',', default_value = "10,100,1000,5000")]
+        ids: Vec<usize>,
+        /// Alternating rounds
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 3.0)]
         seconds: f64,
     },
     /// The other process of a case with two
@@ -126,6 +139,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     time,
                 };
                 cases::run(&plan, journal::cases(), &case).await
+            })
+            .await
+        }
+        Bench::Nested {
+            ids,
+            rounds,
+            seconds,
+        } => {
+            on_a_server(async |server| {
+                let plan = Plan {
+                    server: server.clone(),
+                    meter: Meter::of(&server.settings).await?,
+                    rounds,
+                    time: Duration::from_secs_f64(seconds),
+                };
+                nested::run(&plan, &ids).await
             })
             .await
         }

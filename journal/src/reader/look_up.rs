@@ -84,8 +84,9 @@ pub(super) type Ends = (Option<i64>, Option<i64>);
 /// events of each. The ends are looked up first, so that a page may hold events that came since, and
 /// never lacks one.
 ///
-/// One round trip, but in the nested layout; another one where several histories are read from their first event on and some lack
-/// it, to learn how far these are deleted.
+/// One round trip; another one where several histories are read from their first event on and some lack
+/// it, to learn how far these are deleted. In the nested layout one for the ends, and one for the events of
+/// a few histories at a time.
 ///
 /// A history that is much larger than a page breaks the query off, and what is not known yet of others is
 /// not handed over. The connection is of no more use then.

@@ -28,7 +28,7 @@ async fn fill(store: &Store, histories: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_that_share_a_query_get_their_events_in_pages_of_a_mebibyte() {
-    const HISTORIES: i64 = 40;
+    const HISTORIES: i64 = 21;
     let store = Arc::new(Store::with(JournalSettings::default()).await);
     fill(&store, HISTORIES).await;
     let gathering = Gathering::begin(&store).await;
@@ -50,7 +50,7 @@ async fn histories_that_share_a_query_get_their_events_in_pages_of_a_mebibyte() 
             );
             for event in page {
                 let text = String::from_utf8(event.payload.bytes.to_vec()).unwrap();
-                texts.push(text.trim_end().to_owned());
+                texts.extend(text.split(' ').next().map(str::to_owned));
             }
         }
         let expected: Vec<String> = (1..=10)

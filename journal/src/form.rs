@@ -14,7 +14,7 @@ use crate::statements::Statements;
 pub(crate) struct Form {
     pub(crate) statements: Arc<Statements>,
     pub(crate) partitions: Partitions,
-    layout: Layout,
+    shape: JournalShape,
 }
 
 /// Reads the shape of the journal, when the process starts and when a lane finds that it is another: a
@@ -46,7 +46,7 @@ impl Forms {
     /// the same time one looks, and they get the same.
     pub(crate) async fn other_than(&self, known: Layout) -> Result<Form, NoOtherForm> {
         let mut newest = self.newest.lock().await;
-        if newest.layout == known {
+        if newest.layout() == known {
             let shape = shape_of(&self.settings).await?;
             if shape.layout == known {
                 return Err(NoOtherForm::Unchanged(known));
@@ -63,12 +63,16 @@ impl Form {
         Self {
             statements: Arc::new(Statements::of(shape)),
             partitions: Partitions::keep(shape, settings, partitions_ahead),
-            layout: shape.layout,
+            shape: shape.clone(),
         }
     }
 
     pub(crate) const fn layout(&self) -> Layout {
-        self.layout
+        self.shape.layout
+    }
+
+    pub(crate) const fn shape(&self) -> &JournalShape {
+        &self.shape
     }
 }
 

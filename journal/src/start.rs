@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use annals_persistence::{JournalMessage, JournalRef};
-use annals_postgres::{ConnectError, Pool, Settings, ShapeError};
+use annals_postgres::{ConnectError, JournalShape, Pool, Settings, ShapeError};
 use ractor::{Actor, SpawnErr};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -38,6 +38,7 @@ impl Journal {
         journal: JournalSettings,
     ) -> Result<Self, StartError> {
         let forms = Arc::new(Forms::read(settings, journal.partitions_ahead).await?);
+        let shape = forms.newest().await.shape().clone();
         let (free, freed) = mpsc::unbounded_channel();
         let (committed, commits) = watch::channel(0);
         let lanes = open_lanes(settings, &forms, journal, &free, &committed).await?;
@@ -53,7 +54,7 @@ impl Journal {
             lanes,
             freed,
             TagIds::new(pool.clone(), journal.patience),
-            ReplayReader::new(pool.clone(), forms.newest().await.layout()),
+            ReplayReader::new(pool.clone(), shape.layout),
             Aside::new(
                 Eraser::new(settings.clone(), pool.clone()),
                 Replacer::new(pool),

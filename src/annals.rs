@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_journal::Journal;
+use annals_journal::{Import, Journal};
 use annals_persistence::{
     CircuitBreaker, DurableState, DurableStateRef, Entities, EntityError, EntityRef,
     EntitySettings, EventSourced, JournalRef, QueryRef, SnapshotRef,
@@ -160,6 +160,36 @@ impl Annals {
     /// The journal itself, for writers that are no entities.
     pub fn journal(&self) -> &JournalRef {
         &self.inner.journal
+    }
+
+    /// Puts many events from elsewhere into the journal, faster than by writing them; their entities must
+    /// not be live.
+    ///
+    /// ```no_run
+    /// use annals::{Annals, ImportEvent, Payload, PersistenceId, SequenceNumber, Timestamp, WriterId};
+    /// use futures::stream;
+    ///
+    /// # async fn run(annals: Annals) -> Result<(), Box<dyn std::error::Error>> {
+    /// let meter = PersistenceId::of("Meter", "7")?;
+    /// let elsewhere = WriterId::random();
+    /// let events = (1..=1_000_000).map(|number| {
+    ///     Ok::<_, annals::InvalidSequenceNumber>(ImportEvent {
+    ///         persistence_id: meter.clone(),
+    ///         sequence_number: SequenceNumber::new(number)?,
+    ///         event: Payload::text("from elsewhere").into(),
+    ///         writer: elsewhere,
+    ///         timestamp: Timestamp::from_millis(0),
+    ///         deleted: false,
+    ///         ordering: None,
+    ///     })
+    /// });
+    /// let imported = annals.import().run(stream::iter(events)).await?;
+    /// assert_eq!(imported.events, 1_000_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn import(&self) -> Import {
+        Import::into_journal(self.inner.settings.clone())
     }
 
     /// The snapshot store itself.

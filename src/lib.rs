@@ -4,7 +4,9 @@ mod annals;
 mod error;
 mod options;
 
-pub use annals_journal::JournalSettings;
+pub use annals_journal::{
+    Import, ImportError, ImportEvent, ImportFailure, Imported, JournalSettings,
+};
 pub use annals_persistence::{
     AskError, Backoff, Batches, Bincode, BreakerSettings, BreakerState, CircuitBreaker, Codec,
     CodecError, CommandError, DeleteError, DeleteEvents, Effect, Entities, EntityContext,

@@ -15,6 +15,7 @@ mod batch;
 mod dispatcher;
 mod eraser;
 mod form;
+mod import;
 mod lane;
 mod partitions;
 mod pending;
@@ -26,5 +27,6 @@ mod start;
 mod statements;
 mod tag_ids;
 
+pub use import::{Import, ImportError, ImportEvent, ImportFailure, Imported};
 pub use settings::JournalSettings;
 pub use start::{Journal, StartError};

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::pending::PendingWrite;
 use maintainer::{Maintainer, MakeError};
-use wanted::Wanted;
+pub(crate) use wanted::Wanted;
 use watch::Watch;
 
 /// How a lane speaks to the maintainer; cheap to clone. The maintainer ends when all are dropped.
@@ -73,7 +73,18 @@ impl Partitions {
         part: &[PendingWrite],
         deadline: Instant,
     ) -> Result<(), SharedError> {
-        let wanted = Wanted::by(part);
+        self.room_for(Wanted::by(part), deadline).await
+    }
+
+    /// The same for what is not yet written.
+    ///
+    /// # Errors
+    /// As [`Self::make_room`].
+    pub(crate) async fn room_for(
+        &self,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Result<(), SharedError> {
         loop {
             let error = match self.need(wanted.clone(), deadline).await {
                 Ok(()) => return Ok(()),

@@ -218,7 +218,7 @@ fn look_up(layout: Layout, gates: bool) -> String {
 }
 
 /// Served by the primary key of `journal_metadata` and the index on (persistence_id, sequence_number).
-fn catch_up(layout: Layout) -> String {
+pub(crate) fn catch_up(layout: Layout) -> String {
     let only = match layout {
         Layout::Nested => ONLY_IN_CATCH_UP,
         Layout::Flat | Layout::Ordering => "",

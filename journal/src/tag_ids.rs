@@ -24,10 +24,10 @@ pub(crate) const NO_TAGS: &str = "{}";
 
 /// Served by `tags_name_idx`. Not `insert … on conflict` at once: that burns a number for each tag
 /// that is there already.
-const LOOK_UP: &str = "select name, id from tags where name = any($1)";
+pub(crate) const LOOK_UP: &str = "select name, id from tags where name = any($1)";
 
 /// Two processes may insert the same tag at once; the one that comes second looks it up again.
-const INSERT: &str =
+pub(crate) const INSERT: &str =
     "insert into tags (name) select unnest($1::text[]) on conflict (name) do nothing";
 
 impl TagIds {

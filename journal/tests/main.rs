@@ -11,6 +11,7 @@ mod guilt;
 mod halving;
 mod hold;
 mod holes;
+mod import;
 mod isolation;
 mod large;
 mod layouts;

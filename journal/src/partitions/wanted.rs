@@ -7,9 +7,9 @@ use crate::pending::PendingWrite;
 
 /// What there must be partitions for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// So many events that wait.
-    pub(super) events: u32,
+    pub(crate) events: u32,
     /// These sequence numbers of these persistence ids.
     pub(super) numbers: HashMap<PersistenceId, RangeInclusive<i64>>,
 }
@@ -25,6 +25,12 @@ impl Wanted {
             wanted.add(write.persistence_id.clone(), write.first.get()..=last.get());
         }
         wanted
+    }
+
+    /// One event more, with this number.
+    pub(crate) fn add_event(&mut self, persistence_id: PersistenceId, number: i64) {
+        self.events = self.events.saturating_add(1);
+        self.add(persistence_id, number..=number);
     }
 
     pub(super) fn add(&mut self, persistence_id: PersistenceId, numbers: RangeInclusive<i64>) {

@@ -262,7 +262,7 @@ impl Session {
                     }
                     // Somebody wrote events and did not keep the metadata.
                     let ids = chunk.kept(&vec![0; chunk.events.len()]).ids;
-                    let catch_up = catch_up(layout);
+                    let catch_up = catch_up(self.shape.layout);
                     self.connection.execute(&catch_up, &[&ids]).await?;
                     caught_up = true;
                 }

@@ -348,11 +348,16 @@ async fn kept_numbers_survive_and_others_do_not() {
         for number in 1..=3 {
             write(&annals, "a", number, "x").await.unwrap();
         }
+        let remove = "delete from journal where sequence_number = ";
+        connection
+            .batch_execute(&format!("{remove} 3"))
+            .await
+            .unwrap();
         Script::start(&database, &["--until-switch"])
             .ends_well()
             .await;
         connection
-            .batch_execute("delete from journal where sequence_number >= 2")
+            .batch_execute(&format!("{remove} 2"))
             .await
             .unwrap();
         Script::start(&database, &[]).ends_well().await;

@@ -2,6 +2,7 @@
 
 mod entities;
 mod flat;
+mod import;
 mod latency;
 mod layouts;
 pub(crate) mod processes;
@@ -22,5 +23,6 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(latency::cases());
     cases.extend(processes::cases());
     cases.extend(layouts::cases());
+    cases.extend(import::cases());
     cases
 }

@@ -7,11 +7,12 @@ mod further_pages;
 mod look_up;
 mod missing;
 mod page;
+mod selects;
 
 use std::sync::Arc;
 
 use annals_persistence::{PersistenceId, Replay, ReplayError, ReplayEvents, SharedError};
-use annals_postgres::{Layout, Pool, Reader, SharedRead, SharedReads, Unread};
+use annals_postgres::{Extent, Layout, Pool, Reader, SharedRead, SharedReads, Unread};
 use annals_rows::MalformedRow;
 use ractor::RpcReplyPort;
 
@@ -19,6 +20,7 @@ use first_page::most_events;
 use further_pages::FurtherPages;
 use look_up::{Found, look_up};
 use missing::Missing;
+use selects::Selects;
 
 /// Replays the events of persistence ids.
 #[derive(Debug)]
@@ -27,10 +29,10 @@ pub(crate) struct ReplayReader {
 }
 
 impl ReplayReader {
-    pub(crate) fn new(pool: Pool, layout: Layout) -> Self {
+    pub(crate) fn new(pool: Pool, layout: Layout, extent: Extent) -> Self {
         let first_pages = FirstPages {
             pool: Arc::new(pool.clone()),
-            layout,
+            selects: Arc::new(Selects::of(layout, extent)),
         };
         Self {
             reads: SharedReads::new(pool, first_pages),
@@ -57,7 +59,7 @@ impl ReplayReader {
 struct FirstPages {
     /// For what replays want later.
     pool: Arc<Pool>,
-    layout: Layout,
+    selects: Arc<Selects>,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl SharedRead for FirstPages {
         let mut requests: Vec<Option<Asked>> = requests.into_iter().map(Some).collect();
         // The last one is answered when the connection is free: its entity may want to read on.
         let mut last = None;
-        let read = look_up(&connection, self.layout, &wanted, most, |place, found| {
+        let read = look_up(&connection, &self.selects, &wanted, most, |place, found| {
             let next = requests[place].take().map(|asked| (asked, found));
             if let Some((asked, found)) = std::mem::replace(&mut last, next) {
                 self.answer(asked, found);
@@ -142,7 +144,8 @@ impl FirstPages {
             Some(rest) => {
                 let (sink, pages) = FurtherPages::channel();
                 if reply.send(Ok(replay.followed_by(pages))).is_ok() {
-                    let further = FurtherPages::new(Arc::clone(&self.pool));
+                    let further =
+                        FurtherPages::new(Arc::clone(&self.pool), Arc::clone(&self.selects));
                     tokio::spawn(further.read(rest, most, sink));
                 }
             }

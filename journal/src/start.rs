@@ -54,7 +54,7 @@ impl Journal {
             lanes,
             freed,
             TagIds::new(pool.clone(), journal.patience),
-            ReplayReader::new(pool.clone(), shape.layout),
+            ReplayReader::new(pool.clone(), shape.layout, shape.extent()),
             Aside::new(
                 Eraser::new(settings.clone(), pool.clone()),
                 Replacer::new(pool),

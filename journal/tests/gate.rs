@@ -116,7 +116,7 @@ async fn a_row_that_was_lost_from_complete_metadata_comes_back_with_the_next_wri
     world.check_metadata().await;
 }
 
-/// What replicates or restores events fires no trigger.
+/// As after a restore without triggers.
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_that_fell_behind_is_brought_up_to_the_events() {
     for world in World::all().await {
@@ -128,11 +128,12 @@ async fn metadata_that_fell_behind_is_brought_up_to_the_events() {
         world
             .store
             .run(
-                "set session_replication_role = replica; \
+                "alter table journal disable trigger user; \
                  select setval('journal_ordering_seq', 20); \
                  insert into journal (ordering, persistence_id, sequence_number, message, tags, metadata) \
                  select nextval('journal_ordering_seq'), 'entity', n, '', '{}', '{\"sid\": 4, \"wid\": \"w\", \"t\": 1}' \
-                 from generate_series(4, 5) as n",
+                 from generate_series(4, 5) as n; \
+                 alter table journal enable trigger user",
             )
             .await;
         let behind = journal.write(write(&entity, 5, ["x"])).await;
@@ -238,4 +239,40 @@ async fn a_foreign_writer_keeps_the_metadata_and_cannot_take_a_number_twice() {
     insert(4).await.unwrap();
     assert_eq!(world.numbers("entity").await, [1, 2, 3, 4]);
     world.check_metadata().await;
+}
+
+/// A session that replicates or restores brings events with their metadata, or without.
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_that_is_there_never_lies_behind_events_that_are_replicated() {
+    let world = World::by_ordering("a subscription", "").await;
+    let (journal, entity) = (&world.journal, id("entity"));
+    journal.write(write(&entity, 1, ["a"])).await.unwrap();
+    let subscription = world.store.connect().await;
+    subscription
+        .batch_execute(
+            "set session_replication_role = replica; select setval('journal_ordering_seq', 20)",
+        )
+        .await
+        .unwrap();
+    for number in [3_i64, 2] {
+        subscription
+            .execute(FOREIGN, &[&"entity", &number])
+            .await
+            .unwrap();
+    }
+    world.check_metadata().await;
+    subscription
+        .execute(FOREIGN, &[&"new", &1_i64])
+        .await
+        .unwrap();
+    let rows = "select count(*) from journal_metadata where persistence_id = 'new'";
+    assert_eq!(
+        world.store.one::<i64>(rows).await,
+        0,
+        "it will be replicated"
+    );
+    let behind = journal.write(write(&entity, 2, ["x"])).await;
+    assert_eq!(conflict(behind), (2, 3));
+    journal.write(write(&entity, 4, ["d"])).await.unwrap();
+    assert_eq!(world.numbers("entity").await, [1, 2, 3, 4]);
 }

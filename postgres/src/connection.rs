@@ -12,7 +12,7 @@ pub enum Role {
     /// Appends and housekeeping: the server may keep one plan for all parameters.
     Writer,
     /// Queries: every execution is planned for its parameters, because one plan does not fit a
-    /// rare tag and a common one alike.
+    /// rare tag and a common one alike. No plan is compiled: over many partitions that takes seconds.
     Reader,
 }
 
@@ -59,7 +59,7 @@ async fn open(settings: &Settings, role: Role) -> Result<Connection, tokio_postg
     if role == Role::Reader {
         // Not by `options`: PgBouncer refuses start-up options that it does not know.
         connection
-            .batch_execute("set plan_cache_mode = force_custom_plan")
+            .batch_execute("set plan_cache_mode = force_custom_plan; set jit = off")
             .await?;
     }
     Ok(connection)

@@ -9,7 +9,7 @@
 //! | many alike reads at the same time, which share queries | [`SharedReads`] |
 //! | what an error means for the caller | [`classify`], [`ErrorClass`] |
 //! | the tables | [`migrate`], [`migrate_as`], [`NewJournal`], [`schema_version`] |
-//! | how the journal is divided | [`Layout`], [`JournalShape`] |
+//! | how the journal is divided | [`Layout`], [`JournalShape`], [`Extent`] |
 //! | a server without installing a service | [`PrivateServer`] |
 //! | a fresh database for one test | `TestDatabase` (feature `test-database`) |
 //! | connections that are cut at the worst moment | `TestProxy` (feature `test-database`) |
@@ -19,6 +19,7 @@
 mod connect_error;
 mod connection;
 mod error_class;
+mod extent;
 mod journal_shape;
 mod layout;
 mod migration;
@@ -37,6 +38,7 @@ mod test_proxy;
 pub use connect_error::ConnectError;
 pub use connection::{Connection, Role, connect, connect_as};
 pub use error_class::{ErrorClass, classify};
+pub use extent::Extent;
 pub use journal_shape::{JournalShape, MetadataKeeper, ShapeError};
 pub use layout::Layout;
 pub use migration::{

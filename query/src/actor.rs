@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use crate::by_persistence_id::ByPersistenceId;
 use crate::by_tag::ByTag;
 use crate::persistence_ids::PersistenceIds;
+use crate::shape::KnownShape;
 use crate::tags::TagNumbers;
 use crate::watcher::HorizonRef;
 
@@ -14,6 +15,7 @@ pub(crate) struct QueryActor;
 
 pub(crate) struct Sources {
     pub(crate) pool: Pool,
+    pub(crate) shape: KnownShape,
     pub(crate) horizon: HorizonRef,
     pub(crate) tags: TagNumbers,
     pub(crate) running: JoinSet<()>,
@@ -51,10 +53,12 @@ impl Actor for QueryActor {
 impl Sources {
     fn start(&mut self, message: QueryMessage) {
         let (pool, horizon) = (self.pool.clone(), self.horizon.clone());
+        let shape = self.shape.clone();
         match message {
             QueryMessage::PersistenceIds { tail, sink } => {
                 let query = PersistenceIds {
                     pool,
+                    shape,
                     horizon,
                     tail,
                     sink,
@@ -70,6 +74,7 @@ impl Sources {
             } => {
                 let query = ByPersistenceId {
                     pool,
+                    shape,
                     horizon,
                     persistence_id,
                     to,

@@ -1,16 +1,18 @@
 use annals_persistence::{EventEnvelope, PersistenceId, SequenceNumber, Tail};
 use annals_postgres::Pool;
-use annals_rows::{EVENTS_BY_PERSISTENCE_ID, event_of_row};
+use annals_rows::{event_of_row, events_by_persistence_id};
 use tokio_postgres::Row;
 
 use crate::delivery::{Sink, deliver, serve};
 use crate::read_error::ReadError;
+use crate::shape::KnownShape;
 use crate::watcher::HorizonRef;
 
 /// Reads the events of one persistence id. They need no horizon: one writer stores them one behind
 /// the other. Live reading only uses its news that something was stored.
 pub(crate) struct ByPersistenceId {
     pub(crate) pool: Pool,
+    pub(crate) shape: KnownShape,
     pub(crate) horizon: HorizonRef,
     pub(crate) persistence_id: PersistenceId,
     pub(crate) to: SequenceNumber,
@@ -59,7 +61,9 @@ impl ByPersistenceId {
 
     async fn page(&self, from: i64) -> Result<Vec<Row>, ReadError> {
         let reader = self.pool.get().await?;
-        let page = reader.prepared(EVENTS_BY_PERSISTENCE_ID).await?;
+        let extent = self.shape.get(&reader).await?.extent();
+        let page = events_by_persistence_id(&extent.join("$1"), &extent.within("known"));
+        let page = reader.prepared(&page).await?;
         let persistence_id = self.persistence_id.as_str();
         Ok(reader
             .query(&page, &[&persistence_id, &from, &self.to.get(), &PAGE])

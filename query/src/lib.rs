@@ -16,6 +16,7 @@ mod horizon_error;
 mod persistence_ids;
 mod queries;
 mod read_error;
+mod shape;
 mod tags;
 mod watcher;
 

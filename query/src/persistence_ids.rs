@@ -1,16 +1,18 @@
 use annals_persistence::{Offset, PersistenceId, Tail};
-use annals_postgres::Pool;
+use annals_postgres::{MetadataKeeper, Pool};
 use annals_rows::MalformedRow;
 use tokio_postgres::Row;
 
 use crate::delivery::{Sink, deliver, serve};
 use crate::read_error::ReadError;
+use crate::shape::KnownShape;
 use crate::watcher::HorizonRef;
 
-/// Reads every persistence id once: those that are there by leaps over the primary key, new ones by
-/// their first event.
+/// Reads every persistence id once: those that are there by leaps over the primary key, or from the
+/// metadata where that has them all; new ones by their first event.
 pub(crate) struct PersistenceIds {
     pub(crate) pool: Pool,
+    pub(crate) shape: KnownShape,
     pub(crate) horizon: HorizonRef,
     pub(crate) tail: Tail,
     pub(crate) sink: Sink<PersistenceId>,
@@ -37,6 +39,12 @@ select ordering, persistence_id, coalesce( \
     else (select first_ordering from journal_deletion where persistence_id = ids.persistence_id) \
   end > $3, false) \
 from ids limit $2";
+
+/// The same, where each persistence id has its metadata: leaps would go through each partition. Served by
+/// the primary key of `journal_metadata`.
+const KNOWN: &str = "\
+select min_ordering, persistence_id, min_ordering > $3 from journal_metadata \
+where persistence_id > $1 order by persistence_id limit $2";
 
 /// First events, and where those were that are erased. Served by `journal_ordering_btree_idx` and
 /// `journal_deletion_first_ordering_idx`.
@@ -91,8 +99,12 @@ impl PersistenceIds {
         loop {
             let mut rows = {
                 let reader = self.pool.get().await?;
-                let leap = reader.prepared(LEAP).await?;
-                reader.query(&leap, &[&after, &PAGE, &left_to_tail]).await?
+                let shape = self.shape.get(&reader).await?;
+                let all_known =
+                    shape.metadata == MetadataKeeper::Writers && shape.metadata_complete;
+                let ids = if all_known { KNOWN } else { LEAP };
+                let ids = reader.prepared(ids).await?;
+                reader.query(&ids, &[&after, &PAGE, &left_to_tail]).await?
             };
             let full = rows.len() as i64 == PAGE;
             if let Some(last) = rows.last() {

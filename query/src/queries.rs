@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::actor::{QueryActor, Sources};
+use crate::shape::KnownShape;
 use crate::tags::TagNumbers;
 use crate::watcher::{HorizonRef, NumberedTable};
 
@@ -48,6 +49,7 @@ impl Queries {
             horizon: HorizonRef::beside_early_writers(table, settings, commits, early),
             tags: TagNumbers::new(pool.clone()),
             pool,
+            shape: KnownShape::default(),
             running: JoinSet::new(),
         };
         let (actor, _) = Actor::spawn(None, QueryActor, sources).await?;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use annals_persistence::{QueryError, SharedError};
-use annals_postgres::PoolError;
+use annals_postgres::{PoolError, ShapeError};
 use annals_rows::MalformedRow;
 use thiserror::Error;
 
@@ -14,6 +14,8 @@ pub(crate) enum ReadError {
     Pool(#[from] PoolError),
     #[error("the query failed")]
     Query(#[from] tokio_postgres::Error),
+    #[error("the journal is not what it should be")]
+    Shape(#[from] ShapeError),
     #[error(transparent)]
     Malformed(#[from] MalformedRow),
     /// The horizon cannot be found; every reader shares the cause.

@@ -1,20 +1,35 @@
-//! The contract of every query.
+//! The contract of every query, in each layout.
 
+mod flat {
+    annals_testkit::query_suite!(super::super::suite::setup(annals_postgres::Layout::Flat));
+}
+
+mod ordering {
+    annals_testkit::query_suite!(super::super::suite::setup(
+        annals_postgres::Layout::Ordering
+    ));
+}
+
+use std::num::NonZeroU64;
 use std::sync::{Arc, Weak};
 
 use annals_journal::{Journal, JournalSettings};
 use annals_persistence::{JournalRef, QueryRef};
-use annals_postgres::{Pool, TestDatabase};
+use annals_postgres::{Layout, NewJournal, Pool, TestDatabase};
 use annals_query::Queries;
 use tokio::sync::Mutex;
 
 /// All in one database: the cases look at nothing but what is their own.
-async fn setup() -> (JournalRef, QueryRef, Arc<TestDatabase>) {
-    static SHARED: Mutex<Weak<TestDatabase>> = Mutex::const_new(Weak::new());
-    let mut shared = SHARED.lock().await;
+async fn setup(layout: Layout) -> (JournalRef, QueryRef, Arc<TestDatabase>) {
+    static SHARED: [Mutex<Weak<TestDatabase>>; 3] = [const { Mutex::const_new(Weak::new()) }; 3];
+    let mut shared = SHARED[layout as usize].lock().await;
     let database = match shared.upgrade() {
         Some(database) => database,
-        None => Arc::new(TestDatabase::create().await.unwrap()),
+        None => {
+            let size = NonZeroU64::new(500).unwrap();
+            let journal = NewJournal::new(layout).partition_size(size);
+            Arc::new(TestDatabase::create_as(&journal).await.unwrap())
+        }
     };
     *shared = Arc::downgrade(&database);
     drop(shared);
@@ -29,5 +44,3 @@ async fn setup() -> (JournalRef, QueryRef, Arc<TestDatabase>) {
         .unwrap();
     (journal.journal().clone(), queries, database)
 }
-
-annals_testkit::query_suite!(super::suite::setup());

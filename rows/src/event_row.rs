@@ -28,6 +28,24 @@ pub const EVENTS_BY_PERSISTENCE_ID: &str = concat!(
      order by sequence_number limit $4"
 );
 
+/// The same where more is known of the persistence id $1: what `join` puts beside it, and the condition
+/// `within` for its events.
+pub fn events_by_persistence_id(join: &str, within: &str) -> String {
+    if join.is_empty() {
+        return EVENTS_BY_PERSISTENCE_ID.to_owned();
+    }
+    let columns = event_columns!();
+    format!(
+        "select events.* from (select) as wanted {join} cross join lateral ( \
+           select {columns} from journal \
+           where persistence_id = $1 and sequence_number between $2 and $3 and not deleted \
+             and sequence_number > coalesce( \
+               (select deleted_to from journal_deletion where persistence_id = $1), 0) {within} \
+           order by sequence_number limit $4 \
+         ) as events"
+    )
+}
+
 /// The events with the orderings $1 that are not deleted. Served by `journal_ordering_btree_idx`.
 ///
 /// Rows below a deletion mark are there until they are erased, and only until then are marks asked

@@ -72,8 +72,10 @@ on conflict do nothing;
 -- twice. A trigger that is there already stays as it is.
 --
 -- Unlike the one of the plugin it refuses a number that is not above the highest: with that the layout
--- by ordering has one writer a persistence id, whoever writes. A new partition gets it by itself. It does
--- not fire in sessions that replicate (session_replication_role): what they bring has its metadata with it.
+-- by ordering has one writer a persistence id, whoever writes. A new partition gets it by itself.
+--
+-- It fires in sessions that replicate or restore, too, so that readers may rely on metadata that is there:
+-- no event lies behind it. There it makes no new row, which comes by the same way as the event.
 do $$
 begin
     if (select keeps_metadata from journal_settings)
@@ -85,6 +87,14 @@ begin
             set search_path from current
         as $body$
         begin
+            if current_setting('session_replication_role') = 'replica' then
+                update journal_metadata as kept set
+                    max_sequence_number = greatest(kept.max_sequence_number, new.sequence_number),
+                    max_ordering = greatest(kept.max_ordering, new.ordering),
+                    min_ordering = least(kept.min_ordering, new.ordering)
+                where kept.persistence_id = new.persistence_id;
+                return null;
+            end if;
             insert into journal_metadata as kept (persistence_id, max_sequence_number, max_ordering, min_ordering)
             values (
                 new.persistence_id, new.sequence_number, new.ordering,
@@ -105,6 +115,7 @@ begin
         create trigger trig_keep_journal_metadata after insert on journal
             for each row when (current_setting('annals.writer', true) is distinct from 'on')
             execute function keep_journal_metadata();
+        alter table journal enable always trigger trig_keep_journal_metadata;
     end if;
 end
 $$;

@@ -54,8 +54,8 @@ pub(super) enum Stored {
 }
 
 /// The plan of a statement is made once and kept: a table that was small then must not be read as a
-/// whole when it has grown.
-const BY_INDEX: &str = "set enable_seqscan = off";
+/// whole when it has grown. And to compile the plan for many partitions would take seconds.
+const BY_INDEX: &str = "set enable_seqscan = off; set jit = off";
 
 impl Session {
     pub(crate) async fn open(

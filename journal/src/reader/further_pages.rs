@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use annals_persistence::{ReplayBatch, ReplayError, ReplayEvents};
 use annals_postgres::Pool;
-use annals_rows::{EVENTS_BY_PERSISTENCE_ID, EventRows};
+use annals_rows::EventRows;
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 use tokio_postgres::types::ToSql;
 
 use super::first_page::limit;
 use super::page::{Page, Room};
+use super::selects::Selects;
 use super::{unavailable, unreadable};
 
 /// Reads what one history holds behind its first page, no faster than somebody takes it: one page waits
@@ -16,14 +17,15 @@ use super::{unavailable, unreadable};
 #[derive(Clone, Debug)]
 pub(super) struct FurtherPages {
     pool: Arc<Pool>,
+    selects: Arc<Selects>,
 }
 
 /// Pages that may wait for the reader.
 const PAGES_AHEAD: usize = 1;
 
 impl FurtherPages {
-    pub(super) const fn new(pool: Arc<Pool>) -> Self {
-        Self { pool }
+    pub(super) const fn new(pool: Arc<Pool>, selects: Arc<Selects>) -> Self {
+        Self { pool, selects }
     }
 
     pub(super) fn channel() -> (mpsc::Sender<ReplayBatch>, mpsc::Receiver<ReplayBatch>) {
@@ -69,7 +71,7 @@ impl FurtherPages {
         let persistence_id = wanted.persistence_id.as_str();
         let mut page = Page::asked(wanted.limit.min(most), most);
         let rows = async {
-            let events = connection.prepared(EVENTS_BY_PERSISTENCE_ID).await?;
+            let events = connection.prepared(&self.selects.further_events).await?;
             let parameters: [&(dyn ToSql + Sync); 4] = [
                 &persistence_id,
                 &wanted.from.get(),

@@ -1,6 +1,6 @@
 use annals_persistence::{ReplayError, ReplayEvents, SequenceNumber};
-use annals_postgres::{Layout, Reader, Rows};
-use annals_rows::{EventRows, event_columns};
+use annals_postgres::{Reader, Rows};
+use annals_rows::EventRows;
 use futures::{StreamExt, TryStreamExt};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row, Statement};
@@ -8,66 +8,8 @@ use tokio_postgres::{Error, Row, Statement};
 use super::each;
 use super::first_page::{dealt, index, limit};
 use super::page::{Page, Room};
+use super::selects::Selects;
 use super::{malformed, unreadable};
-
-/// The ends of the histories of $1. What is deleted ends at the mark, or behind it where a JVM has
-/// marked rows. Each of the three look-ups of rows reads one entry of the primary key, but where rows
-/// behind the mark are marked the second passes over all of them. Without `offset 0` the server puts
-/// the inner ones into the outer ones, and plans half as long again. A JVM can leave a number twice
-/// where the journal is divided by ordering.
-const EDGES: &str = "\
-select place, highest, greatest(mark, ( \
-  select sequence_number from journal \
-  where persistence_id = edges.id and deleted \
-    and sequence_number = coalesce(edges.first_live - 1, edges.highest) \
-  limit 1 \
-)) \
-from ( \
-  select \
-    id, place, mark, \
-    (select sequence_number from journal where persistence_id = id \
-     order by sequence_number desc limit 1) as highest, \
-    (select sequence_number from journal where persistence_id = id and not deleted \
-       and sequence_number > coalesce(mark, 0) \
-     order by sequence_number limit 1) as first_live \
-  from ( \
-    select \
-      id, place, (select deleted_to from journal_deletion where persistence_id = id) as mark \
-    from unnest($1::text[]) with ordinality as wanted (id, place) \
-    offset 0 \
-  ) as marked \
-  offset 0 \
-) as edges";
-
-/// The highest sequence numbers of the histories of $1, by one entry of the primary key each: all that
-/// is needed of histories that are read from their first event on and of which nothing is deleted.
-const HIGHEST: &str = "\
-select \
-  place, \
-  (select sequence_number from journal where persistence_id = id \
-   order by sequence_number desc limit 1), \
-  null::int8 \
-from unnest($1::text[]) with ordinality as wanted (id, place)";
-
-/// The first events of many persistence ids: of each of $1 those with sequence numbers from the number
-/// in its place in $2 to that in $3, at most that in $4. Before the columns of an event stands its place
-/// in $1, from 1. Each is served by the primary key, one behind the other: a lateral look-up gives all
-/// of its rows, in its own order, before the next one begins.
-const FIRST_EVENTS: &str = concat!(
-    "select wanted.place, events.* \
-     from unnest($1::text[], $2::int8[], $3::int8[], $4::int8[]) with ordinality \
-       as wanted (id, first, last, most, place) \
-     cross join lateral ( \
-       select ",
-    event_columns!(),
-    " from journal \
-       where persistence_id = wanted.id and sequence_number between wanted.first and wanted.last \
-         and not deleted \
-         and sequence_number > coalesce( \
-           (select deleted_to from journal_deletion where persistence_id = wanted.id), 0) \
-       order by sequence_number limit wanted.most \
-     ) as events"
-);
 
 /// The ends of a history and its first events.
 #[derive(Debug)]
@@ -96,18 +38,22 @@ pub(super) type Ends = (Option<i64>, Option<i64>);
 /// event is an error of its history alone.
 pub(super) async fn look_up(
     connection: &Reader<'_>,
-    layout: Layout,
+    selects: &Selects,
     wanted: &[ReplayEvents],
     most: u64,
     mut found: impl FnMut(usize, Result<Found, ReplayError>),
 ) -> Result<(), Error> {
     let ids: Vec<&str> = wanted.iter().map(|it| it.persistence_id.as_str()).collect();
-    let together = layout != Layout::Nested;
-    let from_the_first = together && wanted.len() > 1 && wanted.iter().all(is_from_the_first);
-    let (ends, mut rows) = if together {
-        let sql = if from_the_first { HIGHEST } else { EDGES };
+    let from_the_first =
+        selects.together && wanted.len() > 1 && wanted.iter().all(is_from_the_first);
+    let (ends, mut rows) = if selects.together {
+        let sql = if from_the_first {
+            &selects.highest
+        } else {
+            &selects.edges
+        };
         let edges = connection.prepared(sql).await?;
-        let first_events = connection.prepared(FIRST_EVENTS).await?;
+        let first_events = connection.prepared(&selects.first_events).await?;
         // Biased: the ends are asked for first. The other way round they would wait behind events that
         // nobody takes.
         let (ends, rows) = tokio::join!(
@@ -154,7 +100,7 @@ pub(super) async fn look_up(
         .into_iter()
         .chain(histories)
         .for_each(|(place, history)| end(place, history));
-    settle(connection, &ids, unsettled, found).await
+    settle(connection, selects, &ids, unsettled, found).await
 }
 
 fn is_from_the_first(wanted: &ReplayEvents) -> bool {
@@ -164,6 +110,7 @@ fn is_from_the_first(wanted: &ReplayEvents) -> bool {
 /// Hands over histories of which the first events are not there, with how far they are deleted.
 async fn settle(
     connection: &Reader<'_>,
+    selects: &Selects,
     ids: &[&str],
     unsettled: Vec<(usize, Result<Found, ReplayError>)>,
     mut found: impl FnMut(usize, Result<Found, ReplayError>),
@@ -171,7 +118,7 @@ async fn settle(
     if unsettled.is_empty() {
         return Ok(());
     }
-    let edges = connection.prepared(EDGES).await?;
+    let edges = connection.prepared(&selects.edges).await?;
     let ids: Vec<&str> = unsettled.iter().map(|(place, _)| ids[*place]).collect();
     let ends = ends(connection, &edges, &ids).await?;
     for ((place, history), ends) in unsettled.into_iter().zip(ends) {
@@ -281,8 +228,7 @@ impl<'a> History<'a> {
 
 #[cfg(test)]
 mod tests {
-    use annals_postgres::{Connection, TestDatabase};
-    use annals_rows::EVENTS_BY_PERSISTENCE_ID;
+    use annals_postgres::{Connection, Extent, Layout, TestDatabase};
 
     use super::*;
 
@@ -333,12 +279,14 @@ mod tests {
     async fn a_plan_for_all_parameters_uses_the_key_from_the_empty_table_on() {
         let database = TestDatabase::create().await.unwrap();
         let connection = database.connect().await.unwrap();
+        let selects = Selects::of(Layout::Flat, Extent::Unknown);
         let prepare = format!(
             "set plan_cache_mode = force_generic_plan; \
-             prepare edges as {EDGES}; \
-             prepare highest as {HIGHEST}; \
-             prepare first_events as {FIRST_EVENTS}; \
-             prepare further_events as {EVENTS_BY_PERSISTENCE_ID}"
+             prepare edges as {}; \
+             prepare highest as {}; \
+             prepare first_events as {}; \
+             prepare further_events as {}",
+            selects.edges, selects.highest, selects.first_events, selects.further_events
         );
         connection.batch_execute(&prepare).await.unwrap();
         let at_first = [IN_ORDER, AS_A_WHOLE[0], AS_A_WHOLE[1]];

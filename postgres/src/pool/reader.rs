@@ -12,6 +12,7 @@ pub use rows::Rows;
 pub use transaction::ReadTransaction;
 
 use super::manager::ReaderConnections;
+use crate::{JournalShape, ShapeError};
 
 /// A connection borrowed from the pool, for reading; dropping it gives it back.
 ///
@@ -35,6 +36,15 @@ impl<'a> Reader<'a> {
     /// connection forgets all and starts anew.
     pub async fn prepared(&self, sql: &str) -> Result<Statement, Error> {
         self.connection.prepared(sql).await
+    }
+
+    /// How the journal is divided; see [`JournalShape::read`].
+    pub async fn journal_shape(&self) -> Result<JournalShape, ShapeError> {
+        let asked = self.connection.owed().ask();
+        let shape = JournalShape::read(self.connection.client()).await?;
+        // After an error the connection is closed rather than reused.
+        asked.done();
+        Ok(shape)
     }
 
     /// All rows of a statement.

@@ -20,13 +20,13 @@ use crate::writers::{Failure, Work, Writer, drive};
 const INSERT: &str = "\
 insert into journal (sequence_number, persistence_id, message, tags, metadata) \
 select s, p, m, '{}'::int[], j \
-from unnest($1::int8[], $2::text[], $3::bytea[], $4::jsonb[]) as w(s, p, m, j)";
+from (select unnest($1::int8[]) as s, unnest($2::text[]) as p, unnest($3::bytea[]) as m, unnest($4::jsonb[]) as j) as w";
 
 const INSERT_AND_METADATA: &str = "\
 with stored as ( \
   insert into journal (sequence_number, persistence_id, message, tags, metadata) \
   select s, p, m, '{}'::int[], j \
-  from unnest($1::int8[], $2::text[], $3::bytea[], $4::jsonb[]) as w(s, p, m, j) \
+  from (select unnest($1::int8[]) as s, unnest($2::text[]) as p, unnest($3::bytea[]) as m, unnest($4::jsonb[]) as j) as w \
   returning ordering, persistence_id, sequence_number \
 ) \
 insert into journal_metadata as kept (persistence_id, max_sequence_number, max_ordering, min_ordering) \

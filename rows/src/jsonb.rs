@@ -7,12 +7,12 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 #[derive(Debug)]
 pub struct JsonbText(pub String);
 
-/// The only version of jsonb's binary form that there has been.
-const VERSION: u8 = 1;
+/// What stands before the text in jsonb's binary form: the only version that there has been.
+pub const JSONB_VERSION: u8 = 1;
 
 impl ToSql for JsonbText {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        out.put_u8(VERSION);
+        out.put_u8(JSONB_VERSION);
         out.put_slice(self.0.as_bytes());
         Ok(IsNull::No)
     }
@@ -32,7 +32,7 @@ pub(crate) struct Jsonb<'a>(pub(crate) &'a str);
 impl<'a> FromSql<'a> for Jsonb<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         match raw.split_first() {
-            Some((&VERSION, text)) => Ok(Self(std::str::from_utf8(text)?)),
+            Some((&JSONB_VERSION, text)) => Ok(Self(std::str::from_utf8(text)?)),
             _ => Err("jsonb of an unknown version".into()),
         }
     }

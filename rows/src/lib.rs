@@ -11,11 +11,11 @@ mod replaced_metadata;
 mod seen_metadata;
 mod snapshot_metadata;
 
-pub use event_metadata::{EventMetadata, event_metadata};
+pub use event_metadata::{EventMetadata, event_metadata, put_event_metadata};
 pub use event_row::{
     EVENTS_BY_ORDERING, EVENTS_BY_PERSISTENCE_ID, EventRows, MalformedRow, event_of_row,
     events_by_persistence_id,
 };
-pub use jsonb::JsonbText;
+pub use jsonb::{JSONB_VERSION, JsonbText};
 pub use replaced_metadata::{REPLACE_EVENT, replaced_metadata};
 pub use snapshot_metadata::{SnapshotMetadata, snapshot_metadata};

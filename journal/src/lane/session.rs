@@ -102,13 +102,7 @@ impl Session {
 
     pub(super) async fn insert(&self, part: &[PendingWrite]) -> Result<Inserted, Error> {
         let columns = Columns::of(part);
-        let parameters: [&(dyn ToSql + Sync); 5] = [
-            &columns.sequence_numbers,
-            &columns.persistence_ids,
-            &columns.messages,
-            &columns.tags,
-            &columns.metadata,
-        ];
+        let parameters = columns.parameters();
         match self.answer {
             Answer::Count if self.is_all_or_nothing => {
                 let row = self.connection.query_one(&self.insert, &parameters).await?;

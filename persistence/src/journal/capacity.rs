@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use self::turned_away::{TurnedAway, Waits};
 use super::{WriteError, WriteEvents};
@@ -35,25 +35,40 @@ impl Default for JournalCapacity {
 #[derive(Clone, Debug)]
 pub(super) struct Admissions {
     capacity: JournalCapacity,
-    events: Arc<Semaphore>,
-    kibibytes: Arc<Semaphore>,
+    room: Arc<Room>,
     turned_away: Arc<TurnedAway>,
+}
+
+#[derive(Debug)]
+struct Room {
+    events: Semaphore,
+    kibibytes: Semaphore,
 }
 
 /// Room in the journal, given back when dropped.
 #[derive(Debug)]
 pub(super) struct Admission {
-    _events: OwnedSemaphorePermit,
-    _kibibytes: OwnedSemaphorePermit,
+    room: Arc<Room>,
+    events: u32,
+    kibibytes: u32,
+}
+
+/// What a write takes up.
+#[derive(Clone, Copy)]
+struct Share {
+    events: u32,
+    kibibytes: u32,
 }
 
 impl Admissions {
     pub(super) fn new(capacity: JournalCapacity) -> Self {
-        let semaphore = |permits: u32| Arc::new(Semaphore::new(permits.max(1) as usize));
+        let semaphore = |permits: u32| Semaphore::new(permits.max(1) as usize);
         Self {
             capacity,
-            events: semaphore(capacity.events),
-            kibibytes: semaphore(capacity.kibibytes),
+            room: Arc::new(Room {
+                events: semaphore(capacity.events),
+                kibibytes: semaphore(capacity.kibibytes),
+            }),
             turned_away: Arc::new(TurnedAway::new(capacity.patience)),
         }
     }
@@ -62,22 +77,34 @@ impl Admissions {
     /// turned away before it is not let in, wherever the two are on their way.
     pub(super) async fn admit(&self, write: &WriteEvents) -> Result<Admission, WriteError> {
         self.turned_away.look_ahead(write)?;
-        let share = |wanted: usize, of: u32| u32::try_from(wanted).unwrap_or(of).min(of.max(1));
-        let events = share(write.events.len(), self.capacity.events);
-        // At least one, so that a small write queues behind a large one instead of overtaking it.
-        let kibibytes = share(write.bytes().div_ceil(1024).max(1), self.capacity.kibibytes);
-        let both = async {
-            let events = Arc::clone(&self.events).acquire_many_owned(events).await;
-            let kibibytes = Arc::clone(&self.kibibytes)
-                .acquire_many_owned(kibibytes)
-                .await;
-            Some(Admission {
-                _events: events.ok()?,
-                _kibibytes: kibibytes.ok()?,
-            })
+        let at_most = |wanted: usize, of: u32| u32::try_from(wanted).unwrap_or(of).min(of.max(1));
+        let share = Share {
+            events: at_most(write.events.len(), self.capacity.events),
+            // At least one, so that a small write queues behind a large one instead of overtaking it.
+            kibibytes: at_most(write.bytes().div_ceil(1024).max(1), self.capacity.kibibytes),
         };
+        let mut admission = Admission {
+            room: Arc::clone(&self.room),
+            events: 0,
+            kibibytes: 0,
+        };
+        // Nobody is overtaken: a semaphore for which somebody waits has no permits left.
+        if admission.try_take(share) {
+            self.turned_away.let_in(write)?;
+            return Ok(admission);
+        }
+        // In a box, because every entity that waits for its write holds the space for this future.
+        Box::pin(self.wait(write, admission, share)).await
+    }
+
+    async fn wait(
+        &self,
+        write: &WriteEvents,
+        admission: Admission,
+        share: Share,
+    ) -> Result<Admission, WriteError> {
         // A task that sends many writes at a time would lose their order where Tokio makes it yield.
-        let mut both = pin!(tokio::task::unconstrained(both));
+        let mut both = pin!(tokio::task::unconstrained(admission.take(share)));
         // Behind the place in the line, so that it goes first: whoever comes up must know already.
         let waits = Waits::new(&self.turned_away, write);
         match tokio::time::timeout(self.capacity.patience, both.as_mut()).await {
@@ -96,6 +123,43 @@ impl Admissions {
                 })
             }
         }
+    }
+}
+
+impl Admission {
+    /// Takes what is there, in the order in which [`Self::take`] does.
+    fn try_take(&mut self, share: Share) -> bool {
+        let Ok(permit) = self.room.events.try_acquire_many(share.events) else {
+            return false;
+        };
+        permit.forget();
+        self.events = share.events;
+        let Ok(permit) = self.room.kibibytes.try_acquire_many(share.kibibytes) else {
+            return false;
+        };
+        permit.forget();
+        self.kibibytes = share.kibibytes;
+        true
+    }
+
+    /// Waits for what it does not have yet.
+    async fn take(mut self, share: Share) -> Option<Self> {
+        if self.events == 0 {
+            let permit = self.room.events.acquire_many(share.events).await;
+            permit.ok()?.forget();
+            self.events = share.events;
+        }
+        let permit = self.room.kibibytes.acquire_many(share.kibibytes).await;
+        permit.ok()?.forget();
+        self.kibibytes = share.kibibytes;
+        Some(self)
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.room.events.add_permits(self.events as usize);
+        self.room.kibibytes.add_permits(self.kibibytes as usize);
     }
 }
 

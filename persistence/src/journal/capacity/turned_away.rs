@@ -29,7 +29,8 @@ impl TurnedAway {
         Ok(())
     }
 
-    fn let_in(&self, write: &WriteEvents) -> Result<(), WriteError> {
+    /// There is room for the write: lets it in, unless it would leave a hole.
+    pub(super) fn let_in(&self, write: &WriteEvents) -> Result<(), WriteError> {
         if !self.any.load(Ordering::Acquire) {
             return Ok(());
         }

@@ -4,7 +4,8 @@
 //! came; a key is in at most one batch at a time; a batch keeps to its budget unless it holds a
 //! single write; nothing is lost.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::hash::Hash;
 
 /// What the queue must know of a write.
@@ -28,18 +29,20 @@ pub(crate) struct Policy {
 
 pub(crate) struct Queue<W: Weigh> {
     policy: Policy,
+    /// Keys of which a write is ready or under way.
     lines: HashMap<W::Key, Line<W>>,
-    /// Keys whose line may go, oldest first.
-    ready: VecDeque<W::Key>,
+    /// The first write of each line that may go, oldest line first.
+    ready: VecDeque<W>,
     /// Events in lines that are ready.
     ready_events: usize,
     idle: Vec<usize>,
     under_way: Vec<Vec<W::Key>>,
 }
 
-/// The writes of one key.
+/// The writes of one key behind the one that is ready or under way. Most keys have none, and no
+/// memory for any.
 struct Line<W> {
-    waiting: VecDeque<W>,
+    behind: VecDeque<W>,
     under_way: bool,
 }
 
@@ -63,26 +66,21 @@ impl<W: Weigh> Queue<W> {
     }
 
     pub(crate) fn push(&mut self, write: W) {
-        let events = write.events();
-        match self.lines.get_mut(write.key()) {
-            Some(line) => {
+        match self.lines.entry(write.key().clone()) {
+            Entry::Occupied(mut line) => {
+                let line = line.get_mut();
                 if !line.under_way {
-                    self.ready_events += events;
+                    self.ready_events += write.events();
                 }
-                line.waiting.push_back(write);
+                line.behind.push_back(write);
             }
-            None => {
-                let key = write.key().clone();
-                self.ready.push_back(key.clone());
-                self.ready_events += events;
-                let waiting = VecDeque::from([write]);
-                self.lines.insert(
-                    key,
-                    Line {
-                        waiting,
-                        under_way: false,
-                    },
-                );
+            Entry::Vacant(line) => {
+                line.insert(Line {
+                    behind: VecDeque::new(),
+                    under_way: false,
+                });
+                self.ready_events += write.events();
+                self.ready.push_back(write);
             }
         }
     }
@@ -141,7 +139,7 @@ impl<W: Weigh> Queue<W> {
     fn refuse(&mut self, key: &W::Key) -> Vec<W> {
         self.lines
             .get_mut(key)
-            .map(|line| line.waiting.drain(..).collect())
+            .map(|line| line.behind.drain(..).collect())
             .unwrap_or_default()
     }
 
@@ -150,39 +148,42 @@ impl<W: Weigh> Queue<W> {
         let Some(line) = self.lines.get_mut(key) else {
             return;
         };
-        if line.waiting.is_empty() {
+        let Some(next) = line.behind.pop_front() else {
             self.lines.remove(key);
             return;
-        }
+        };
         line.under_way = false;
-        self.ready_events += line.waiting.iter().map(W::events).sum::<usize>();
-        self.ready.push_back(key.clone());
+        self.ready_events += next.events() + line.events_behind();
+        self.ready.push_back(next);
     }
 
     fn fill(&mut self, lane: usize, mut budget: Budget) -> Vec<W> {
-        let mut batch = Vec::new();
-        while let Some(key) = self.ready.pop_front() {
-            let Some(line) = self.lines.get_mut(&key) else {
-                continue;
-            };
-            let before = batch.len();
-            while let Some(write) = line.waiting.front() {
-                if !budget.takes(write, batch.is_empty()) {
-                    break;
-                }
-                batch.extend(line.waiting.pop_front());
-            }
-            if batch.len() == before {
-                self.ready.push_front(key);
+        let mut batch = Vec::with_capacity(budget.events.min(self.ready.len()));
+        while let Some(write) = self.ready.pop_front() {
+            if !budget.takes(&write, batch.is_empty()) {
+                self.ready.push_front(write);
                 break;
             }
+            self.ready_events -= write.events();
+            self.under_way[lane].push(write.key().clone());
+            let line = self.lines.get_mut(write.key());
+            batch.push(write);
+            let Some(line) = line else { continue };
+            self.ready_events -= line.events_behind();
             line.under_way = true;
-            let taken: usize = batch[before..].iter().map(W::events).sum();
-            let left: usize = line.waiting.iter().map(W::events).sum();
-            self.ready_events -= taken + left;
-            self.under_way[lane].push(key);
+            while let Some(write) = line.behind.front()
+                && budget.takes(write, false)
+            {
+                batch.extend(line.behind.pop_front());
+            }
         }
         batch
+    }
+}
+
+impl<W: Weigh> Line<W> {
+    fn events_behind(&self) -> usize {
+        self.behind.iter().map(W::events).sum()
     }
 }
 

@@ -1,24 +1,28 @@
 use annals_persistence::JournalMessage;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// The mailbox of the journal. What arrives is handed to the dispatcher at once; stopping waits
-/// until the dispatcher has answered everything.
+/// What supervises, drains and stops the journal. Messages go to the dispatcher past it; stopping
+/// waits until the dispatcher has answered everything that came before.
 pub(crate) struct JournalActor;
 
 pub(crate) struct Mailbox {
-    inbox: Option<mpsc::UnboundedSender<JournalMessage>>,
+    inbox: mpsc::UnboundedSender<JournalMessage>,
+    /// Closes the inbox when it is dropped.
+    open: Option<oneshot::Sender<()>>,
     dispatcher: Option<JoinHandle<()>>,
 }
 
 impl Mailbox {
     pub(crate) const fn new(
         inbox: mpsc::UnboundedSender<JournalMessage>,
+        open: oneshot::Sender<()>,
         dispatcher: JoinHandle<()>,
     ) -> Self {
         Self {
-            inbox: Some(inbox),
+            inbox,
+            open: Some(open),
             dispatcher: Some(dispatcher),
         }
     }
@@ -37,15 +41,14 @@ impl Actor for JournalActor {
         Ok(mailbox)
     }
 
+    /// From those who hold the actor and not a `JournalRef`.
     async fn handle(
         &self,
         _myself: ActorRef<JournalMessage>,
         message: JournalMessage,
         mailbox: &mut Mailbox,
     ) -> Result<(), ActorProcessingErr> {
-        if let Some(inbox) = &mailbox.inbox {
-            inbox.send(message)?;
-        }
+        mailbox.inbox.send(message)?;
         Ok(())
     }
 
@@ -54,7 +57,7 @@ impl Actor for JournalActor {
         _myself: ActorRef<JournalMessage>,
         mailbox: &mut Mailbox,
     ) -> Result<(), ActorProcessingErr> {
-        drop(mailbox.inbox.take());
+        drop(mailbox.open.take());
         if let Some(dispatcher) = mailbox.dispatcher.take() {
             dispatcher.await?;
         }

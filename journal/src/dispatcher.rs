@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use annals_persistence::{BrokenWriters, JournalMessage, PersistenceId, WriteError, WriteEvents};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::aside::Aside;
@@ -35,6 +35,15 @@ pub(crate) struct LaneHandle {
     pub(crate) task: JoinHandle<()>,
 }
 
+/// A dispatcher at work.
+pub(crate) struct Running {
+    pub(crate) inbox: mpsc::UnboundedSender<JournalMessage>,
+    /// When it is dropped the inbox takes no more.
+    pub(crate) open: oneshot::Sender<()>,
+    /// Ends when everything that came is answered.
+    pub(crate) task: JoinHandle<()>,
+}
+
 struct Tagged {
     write: WriteEvents,
     reply: WriteReply,
@@ -53,8 +62,9 @@ impl Dispatcher {
         tag_ids: TagIds,
         reader: ReplayReader,
         aside: Aside,
-    ) -> (mpsc::UnboundedSender<JournalMessage>, JoinHandle<()>) {
+    ) -> Running {
         let (inbox, messages) = mpsc::unbounded_channel();
+        let (open, closed) = oneshot::channel();
         let (tagged, with_tags) = mpsc::unbounded_channel();
         let dispatcher = Self {
             queue: Queue::new(policy),
@@ -67,22 +77,27 @@ impl Dispatcher {
             aside,
             tagged,
         };
-        let task = tokio::spawn(dispatcher.run(messages, free, with_tags));
-        (inbox, task)
+        let task = tokio::spawn(dispatcher.run(messages, closed, free, with_tags));
+        Running { inbox, open, task }
     }
 
-    /// Runs until nothing more can arrive and everything that did is answered.
+    /// Runs until the inbox is closed and everything that arrived is answered.
     async fn run(
         mut self,
         mut messages: mpsc::UnboundedReceiver<JournalMessage>,
+        mut closed: oneshot::Receiver<()>,
         mut free: mpsc::UnboundedReceiver<Freed>,
         mut with_tags: mpsc::UnboundedReceiver<Tagged>,
     ) {
         let mut arrived = Vec::with_capacity(AT_ONCE);
-        let mut open = true;
+        let (mut open, mut closing) = (true, false);
         while open || !self.is_idle() {
             tokio::select! {
                 biased;
+                _ = &mut closed, if !closing => {
+                    closing = true;
+                    messages.close();
+                }
                 Some(freed) = free.recv() => self.lane_free(freed),
                 Some(tagged) = with_tags.recv() => self.tags_known(tagged),
                 Some(()) = self.aside.next_served() => {}

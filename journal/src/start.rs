@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use annals_persistence::{JournalMessage, JournalRef};
+use annals_persistence::JournalRef;
 use annals_postgres::{ConnectError, JournalShape, Pool, Settings, ShapeError};
 use ractor::{Actor, SpawnErr};
 use thiserror::Error;
@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::JournalSettings;
 use crate::actor::{JournalActor, Mailbox};
 use crate::aside::Aside;
-use crate::dispatcher::{Dispatcher, LaneHandle};
+use crate::dispatcher::{Dispatcher, LaneHandle, Running};
 use crate::eraser::Eraser;
 use crate::form::Forms;
 use crate::lane::{Freed, Lane, Session};
@@ -48,7 +48,7 @@ impl Journal {
             batch_events: journal.batch_events,
             batch_bytes: journal.batch_bytes,
         };
-        let (inbox, dispatcher) = Dispatcher::spawn(
+        let Running { inbox, open, task } = Dispatcher::spawn(
             policy,
             journal.patience,
             lanes,
@@ -60,9 +60,10 @@ impl Journal {
                 Replacer::new(pool),
             ),
         );
-        let (actor, _) = Actor::spawn(None, JournalActor, Mailbox::new(inbox, dispatcher)).await?;
+        let mailbox = Mailbox::new(inbox.clone(), open, task);
+        let (actor, _) = Actor::spawn(None, JournalActor, mailbox).await?;
         Ok(Self {
-            journal: JournalRef::new(actor.get_derived::<JournalMessage>(), journal.capacity),
+            journal: JournalRef::with_inbox(actor.get_cell(), inbox, journal.capacity),
             shape,
             commits,
         })

@@ -13,7 +13,7 @@ use annals::{
 use tokio::task::JoinSet;
 
 use crate::database::fresh;
-use crate::journal::ProtocolWriter;
+use crate::journal::{ProtocolWriter, highest};
 use crate::meter::Meter;
 use crate::rounds::{Line, Plan, Side};
 use crate::writers::{Failure, drive};
@@ -288,15 +288,6 @@ async fn recover_one(journal: &JournalRef, layout: Layout, history: u64) -> Resu
         HISTORY => Ok(()),
         count => Err(format!("{count} events instead of {HISTORY}").into()),
     }
-}
-
-async fn highest(journal: &JournalRef, id: &str) -> Result<SequenceNumber, Box<dyn Error>> {
-    let id = PersistenceId::parse(id)?;
-    let nothing = ReplayEvents {
-        limit: 0,
-        ..ReplayEvents::from(id, SequenceNumber::FIRST)
-    };
-    Ok(journal.replay(nothing).await?.highest)
 }
 
 fn partition(name: &str, parent: &str, from: i64, size: i64) -> String {

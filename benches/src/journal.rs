@@ -12,7 +12,7 @@ mod recover_many;
 mod replay;
 
 use crate::cases::Case;
-pub(crate) use protocol::ProtocolWriter;
+pub(crate) use protocol::{ProtocolWriter, highest};
 
 /// Everything that has a bar, in the order in which it is printed.
 pub(crate) fn cases() -> Vec<Case> {

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-use annals::Annals;
 use annals_postgres::{Layout, NewJournal, migrate_as};
 
 use crate::cases::Case;
@@ -27,46 +26,67 @@ const WORK: [Work; 3] = [
     },
 ];
 
+/// Nested suits few ids with long histories.
+const FEW: [Work; 2] = [
+    Work {
+        writers: 10,
+        events: 1,
+    },
+    Work {
+        writers: 10,
+        events: 100,
+    },
+];
+
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for work in WORK {
-        let name = format!("ordering-beside-flat-with-metadata-{work}");
-        cases.push(Case::new([name.clone()], move |plan| {
-            beside(
-                plan,
-                name.clone(),
-                work,
-                NewJournal::new(Layout::Ordering),
-                with_metadata(),
-            )
-        }));
-    }
-    for work in WORK {
-        let name = format!("flat-with-metadata-beside-flat-{work}");
-        cases.push(Case::new([name.clone()], move |plan| {
-            beside(
-                plan,
-                name.clone(),
-                work,
-                with_metadata(),
-                NewJournal::default(),
-            )
-        }));
-    }
-    for work in WORK {
+    let ordering = WORK.map(|work| {
+        let ours = NewJournal::new(Layout::Ordering);
+        beside(
+            "ordering-beside-flat-with-metadata",
+            work,
+            ours,
+            with_metadata(),
+        )
+    });
+    let nested = FEW.map(|work| {
+        let ours = NewJournal::new(Layout::Nested);
+        beside("nested-beside-flat", work, ours, NewJournal::default())
+    });
+    let kept = WORK.map(|work| {
+        let yardstick = NewJournal::default();
+        beside(
+            "flat-with-metadata-beside-flat",
+            work,
+            with_metadata(),
+            yardstick,
+        )
+    });
+    let trigger = WORK.map(|work| {
         let name = format!("flat-with-metadata-beside-row-trigger-{work}");
-        cases.push(Case::new([name.clone()], move |plan| {
+        Case::new([name.clone()], move |plan| {
             beside_row_trigger(plan, name.clone(), work)
-        }));
-    }
-    cases
+        })
+    });
+    ordering
+        .into_iter()
+        .chain(nested)
+        .chain(kept)
+        .chain(trigger)
+        .collect()
 }
 
 fn with_metadata() -> NewJournal {
     NewJournal::new(Layout::Flat).keep_metadata()
 }
 
-async fn beside(
+fn beside(name: &str, work: Work, ours: NewJournal, yardstick: NewJournal) -> Case {
+    let name = format!("{name}-{work}");
+    Case::new([name.clone()], move |plan| {
+        measure(plan, name.clone(), work, ours.clone(), yardstick.clone())
+    })
+}
+
+async fn measure(
     plan: Plan,
     name: String,
     work: Work,
@@ -76,15 +96,15 @@ async fn beside(
     let server = &plan.server.settings;
     let ours = open_in(server, "annals_bench", &ours).await?;
     let yardstick = open_in(server, "annals_bench_other", &yardstick).await?;
-    let mut run = 0;
     let rounds = plan
         .alternate(&name, async |side, time| {
-            run += 1;
-            let annals: &Annals = match side {
+            let annals = match side {
                 Side::Ours => &ours,
                 Side::Yardstick => &yardstick,
             };
-            drive(protocol::writers(annals, run, work)?, time, plan.meter).await
+            // The same ids in each round: a new one costs partitions in the nested layout.
+            let writers = protocol::lasting_writers(annals, work).await?;
+            drive(writers, time, plan.meter).await
         })
         .await?;
     ours.shutdown().await;

@@ -1,9 +1,12 @@
 use std::error::Error;
 
 use annals::{
-    Annals, JournalRef, NewEvent, Payload, PersistenceId, SequenceNumber, WriteEvents, WriterId,
+    Annals, JournalRef, NewEvent, Payload, PersistenceId, ReplayEvents, SequenceNumber,
+    WriteEvents, WriterId,
 };
+use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::entities::ASKED_AT_ONCE;
 use crate::writers::{Failure, Work, Writer};
 
 /// Writes by the protocol, as an entity would.
@@ -13,20 +16,6 @@ pub(crate) struct ProtocolWriter {
     writer: WriterId,
     next: SequenceNumber,
     events: usize,
-}
-
-/// So many writers of so many events a write, with ids of their own.
-pub(crate) fn writers(
-    annals: &Annals,
-    run: impl std::fmt::Display,
-    work: Work,
-) -> Result<Vec<ProtocolWriter>, Box<dyn Error>> {
-    (0..work.writers)
-        .map(|number| {
-            let id = format!("Journal|{run}-{number}");
-            ProtocolWriter::at(annals.journal(), id, SequenceNumber::FIRST, work.events)
-        })
-        .collect()
 }
 
 impl ProtocolWriter {
@@ -45,6 +34,50 @@ impl ProtocolWriter {
             events,
         })
     }
+}
+
+/// So many writers of so many events a write, with ids of their own.
+pub(crate) fn writers(
+    annals: &Annals,
+    run: impl std::fmt::Display,
+    work: Work,
+) -> Result<Vec<ProtocolWriter>, Box<dyn Error>> {
+    (0..work.writers)
+        .map(|number| {
+            let id = format!("Journal|{run}-{number}");
+            ProtocolWriter::at(annals.journal(), id, SequenceNumber::FIRST, work.events)
+        })
+        .collect()
+}
+
+/// The same, with ids that go on where they were.
+pub(crate) async fn lasting_writers(
+    annals: &Annals,
+    work: Work,
+) -> Result<Vec<ProtocolWriter>, Box<dyn Error>> {
+    let journal = annals.journal();
+    stream::iter(0..work.writers)
+        .map(async |number| {
+            let id = format!("Journal|{number}");
+            let next = highest(journal, &id).await?.next();
+            ProtocolWriter::at(journal, id, next, work.events)
+        })
+        .buffered(ASKED_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// Zero where nothing is stored.
+pub(crate) async fn highest(
+    journal: &JournalRef,
+    id: &str,
+) -> Result<SequenceNumber, Box<dyn Error>> {
+    let id = PersistenceId::parse(id)?;
+    let nothing = ReplayEvents {
+        limit: 0,
+        ..ReplayEvents::from(id, SequenceNumber::FIRST)
+    };
+    Ok(journal.replay(nothing).await?.highest)
 }
 
 impl Writer for ProtocolWriter {

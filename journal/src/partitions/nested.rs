@@ -121,7 +121,12 @@ impl Nested {
         home: Option<&Home>,
         attempt: u32,
     ) -> String {
-        let partition = partition(&self.shape.partition_prefix, id, attempt);
+        let prefix = &self.shape.partition_prefix;
+        let mut partition = partition(prefix, id, attempt);
+        if let (0, Some(home)) = (attempt, home) {
+            // The JVM plugin calls the parts of a partition by its name.
+            partition.clone_from(&home.name);
+        }
         let parts = |existing: &[Range<i64>]| -> Vec<(String, Range<i64>)> {
             let missing = self.missing(existing, numbers).into_iter();
             missing
@@ -152,11 +157,12 @@ impl Nested {
 
     /// A piece that parts of another size leave is not what the JVM plugin means by the number.
     fn name_of(&self, id: &str, whole: &str, missing: &Missing, attempt: u32) -> String {
+        let prefix = &self.shape.partition_prefix;
         match missing.number {
-            Some(number) => part(whole, number),
+            Some(number) => part(prefix, id, whole, number),
             None => {
-                let piece = partition(&self.shape.partition_prefix, id, NAMES + attempt);
-                part(&piece, missing.range.start)
+                let piece = partition(prefix, id, NAMES + attempt);
+                part(prefix, id, &piece, missing.range.start)
             }
         }
     }

@@ -13,6 +13,8 @@ use crate::partitions::names::partition;
 pub(super) struct Home {
     /// As SQL names it.
     pub(super) table: String,
+    /// Without quotes and schema.
+    pub(super) name: String,
     /// Whether it has parts; a table without parts takes any number.
     pub(super) is_divided: bool,
     pub(super) parts: Vec<Range<i64>>,
@@ -27,7 +29,8 @@ macro_rules! partitions {
         concat!(
             "select c.oid::regclass::text, c.relkind = 'p', pg_get_expr(c.relpartbound, c.oid), \
                array(select pg_get_expr(p.relpartbound, p.oid) from pg_catalog.pg_inherits of_c \
-                     join pg_catalog.pg_class p on p.oid = of_c.inhrelid where of_c.inhparent = c.oid) ",
+                     join pg_catalog.pg_class p on p.oid = of_c.inhrelid where of_c.inhparent = c.oid), \
+               c.relname::text ",
             $($from)+
         )
     };
@@ -87,6 +90,7 @@ fn home(row: &Row, by_name: bool) -> Result<Home, Error> {
     let parts: Vec<Option<&str>> = row.try_get(3)?;
     Ok(Home {
         table: row.try_get(0)?,
+        name: row.try_get(4)?,
         is_divided: row.try_get(1)?,
         parts: parts
             .into_iter()

@@ -241,6 +241,40 @@ async fn partitions_that_are_made_ahead_are_those_that_the_plugin_would_make() {
     }
 }
 
+/// The same where each persistence id has partitions of its own: one that the plugin has begun, and one
+/// whose name the plugin folds and fills up.
+#[tokio::test(flavor = "multi_thread")]
+async fn nested_partitions_are_those_that_the_plugin_would_make() {
+    for way in WAYS {
+        let golden = Golden::of(Layout::Nested).await;
+        let annals = way(golden.settings()).open().await.unwrap();
+        for (id, first, last) in [("Log|1", 10, 18), ("Fresh|Ä-1", 1, 9)] {
+            let id = PersistenceId::parse(id).unwrap();
+            for number in first..=last {
+                let events = vec![NewEvent::from(Payload::text(format!("{id}#{number}")))];
+                let first = SequenceNumber::new(number).unwrap();
+                let write = WriteEvents::new(id.clone(), first, WriterId::random(), events);
+                annals.journal().write(write).await.unwrap();
+            }
+        }
+        annals.shutdown().await;
+        for (id, name, parts) in [("Log|1", "j_Log_1", 5), ("Fresh|Ä-1", "j_Fresh___1", 3)] {
+            let whole = format!(
+                "create table if not exists {name} partition of journal for values in ('{id}') \
+                 partition by range (sequence_number)"
+            );
+            golden.run(&whole).await;
+            for number in 0..parts {
+                let (from, to) = (number * 4, number * 4 + 4);
+                let part = format!(
+                    "create table if not exists {name}_{number} partition of {name} for values from ({from}) to ({to})"
+                );
+                golden.run(&part).await;
+            }
+        }
+    }
+}
+
 /// A role that reads and writes rows and may create nothing, in a database where nobody has run a
 /// migration.
 #[tokio::test(flavor = "multi_thread")]

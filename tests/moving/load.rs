@@ -9,7 +9,7 @@ use annals::{
     Annals, Connection, EventStream, NewEvent, Payload, PersistenceId, SequenceNumber, Tags,
     WriteError, WriteEvents, WriterId,
 };
-use annals_postgres::TestDatabase;
+use annals_postgres::{ErrorClass, TestDatabase, classify};
 use futures::StreamExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -122,10 +122,12 @@ impl Load {
 /// An entity's writes, one behind the other. Each must be stored.
 async fn ours(annals: Annals, id: String, end: Arc<AtomicBool>, rounds: Arc<AtomicU64>) -> Written {
     let mut written = Written::default();
+    let mut pace = tokio::time::interval(PACE);
     for number in 1.. {
         if end.load(Ordering::Relaxed) {
             break;
         }
+        pace.tick().await;
         let text = format!("{id} says {number}");
         write(&annals, &id, number, &text).await.unwrap();
         written.stored.insert((id.clone(), number), text);
@@ -151,6 +153,9 @@ pub(super) async fn write(
     annals.journal().write(write).await
 }
 
+/// Between two writes of one writer: the move must get on while there are always some under way.
+const PACE: Duration = Duration::from_millis(2);
+
 /// As the JVM plugin writes to a flat journal; every third transaction is rolled back.
 async fn foreign(
     connection: Connection,
@@ -162,20 +167,26 @@ async fn foreign(
         values (false, $1, $2, convert_to($3, 'UTF8'), '{1}', '{\"sid\":20,\"wid\":\"w\",\"t\":5}')";
     let insert = connection.prepare(insert).await.unwrap();
     let (mut written, mut next) = (Written::default(), 1_i64);
+    let mut pace = tokio::time::interval(PACE);
     for round in 0.. {
         if end.load(Ordering::Relaxed) {
             break;
         }
+        pace.tick().await;
         connection.batch_execute("begin").await.unwrap();
         let numbers = next..next + 3;
+        let mut has_room = true;
         for number in numbers.clone() {
             let text = format!("{id} says {number}");
-            connection
-                .execute(&insert, &[&id, &number, &text])
-                .await
-                .unwrap();
+            let inserted = connection.execute(&insert, &[&id, &number, &text]).await;
+            // Nobody waits for a partition in its place; it tries again.
+            if let Err(error) = inserted {
+                assert_eq!(classify(&error), ErrorClass::NoPartition, "{error:?}");
+                has_room = false;
+                break;
+            }
         }
-        if round % 3 == 0 {
+        if round % 3 == 0 || !has_room {
             connection.batch_execute("rollback").await.unwrap();
             continue;
         }

@@ -5,7 +5,7 @@ mod error;
 mod options;
 
 pub use annals_journal::{
-    Import, ImportError, ImportEvent, ImportFailure, Imported, JournalSettings,
+    Import, ImportError, ImportEvent, ImportFailure, Imported, JournalSettings, StartError,
 };
 pub use annals_persistence::{
     AskError, Backoff, Batches, Bincode, BreakerSettings, BreakerState, CircuitBreaker, Codec,
@@ -31,7 +31,7 @@ pub use annals_persistence::{
 };
 pub use annals_postgres::{
     ConnectError, Connection, InvalidSettings, Layout, MigrateError, NewJournal, PrivateServer,
-    PrivateServerError, Settings, connect,
+    PrivateServerError, Settings, ShapeError, connect,
 };
 pub use ractor;
 

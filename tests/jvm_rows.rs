@@ -7,7 +7,7 @@ mod log;
 
 use annals::{
     Annals, EventEnvelope, Layout, NewEvent, Offset, OpenError, Options, Payload, PersistenceId,
-    SequenceNumber, SerializerId, Tags, WriteError, WriteEvents, WriterId,
+    SequenceNumber, SerializerId, ShapeError, StartError, Tags, WriteError, WriteEvents, WriterId,
 };
 use annals_postgres::Settings;
 use futures::TryStreamExt;
@@ -300,7 +300,13 @@ async fn what_is_missing_without_migrations_is_named_when_it_is_opened() {
         let golden = Golden::bare(layout).await;
         let options = Options::new(golden.settings()).without_migrations();
         let error = options.open().await.unwrap_err();
-        assert!(matches!(error, OpenError::Journal(_)), "{error:?}");
+        assert!(
+            matches!(
+                error,
+                OpenError::Journal(StartError::Shape(ShapeError::MissingTable { .. }))
+            ),
+            "{error:?}"
+        );
         let said = error.to_string();
         assert!(
             said.contains("journal_deletion") && said.contains("schemas/common/deletion.sql"),

@@ -7,7 +7,7 @@ use annals_persistence::{Offset, PersistenceId, QueryError, SequenceNumber};
 use annals_postgres::{Pool, PrivateServer, Settings};
 
 use crate::store::{Store, queries};
-use crate::streams::{all_offsets, next, take_offsets, until_error};
+use crate::streams::{all_offsets, next, take_offsets, until, until_error};
 
 async fn server() -> PrivateServer {
     PrivateServer::builder()
@@ -80,6 +80,13 @@ async fn a_slow_reader_that_did_not_notice_the_failure_goes_on_live() {
     assert_eq!(take_offsets(&mut slow, 1).await, [1]);
     let mut quick = store.queries.events_by_tag("any", Offset::new(count - 1));
     assert_eq!(take_offsets(&mut quick, 1).await, [count]);
+    // It reads ahead as far as there is room, and would notice while it does.
+    let reads_no_more = "select not exists (select from pg_stat_activity where query like '%ordering = any(%' \
+        and pid <> pg_backend_pid() and (state <> 'idle' or state_change > clock_timestamp() - interval '500 ms'))";
+    until("the slow one is full", async || {
+        writer.one::<bool>(reads_no_more, &[]).await
+    })
+    .await;
 
     server.stop_immediately().await.unwrap();
     assert_unavailable(&until_error(quick).await.1);

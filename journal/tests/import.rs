@@ -8,7 +8,7 @@ use annals_postgres::{Cut, Layout, TestProxy};
 use futures::stream;
 use uuid::Uuid;
 
-use crate::store::Store;
+use crate::store::{Store, until};
 use crate::writes::{id, number, send, write};
 
 const LAYOUTS: [Layout; 3] = [Layout::Flat, Layout::Ordering, Layout::Nested];
@@ -259,21 +259,26 @@ async fn a_history_without_its_beginning_is_recovered() {
     }
 }
 
-/// A number is drawn under the lock that readers know a writer by.
+/// A number is drawn under the lock by which readers know a writer: seen while another holds the
+/// sequence.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_know_an_import_that_has_drawn_numbers_as_a_writer() {
     for layout in LAYOUTS {
         let store = empty(layout).await;
-        store
-            .run(
-                "create function journal_known() returns trigger language plpgsql as $$ begin \
-                   if not exists (select from pg_locks where pid = pg_backend_pid() and mode in ('RowExclusiveLock', 'ShareRowExclusiveLock') \
-                     and relation = 'journal'::regclass and granted) then raise exception 'unknown'; end if; \
-                   return new; end $$; \
-                 create trigger known before insert on journal for each row execute function journal_known()",
-            )
-            .await;
-        import(&store).run(stream_of(events())).await.unwrap();
+        let holder = store.connect().await;
+        let hold = "begin; alter sequence journal_ordering_seq cache 1";
+        holder.batch_execute(hold).await.unwrap();
+        let importing = tokio::spawn(import(&store).run(stream_of(events())));
+        let observer = store.connect().await;
+        let waits = "select exists (select from pg_locks where not granted \
+            and relation = 'journal_ordering_seq'::regclass)";
+        until(&observer, waits).await;
+        let known = "select exists (select from pg_locks as waiting join pg_locks as held using (pid) \
+            where not waiting.granted and waiting.relation = 'journal_ordering_seq'::regclass \
+              and held.granted and held.relation = 'journal'::regclass and held.mode = 'RowExclusiveLock')";
+        assert!(store.one::<bool>(known).await, "{layout}");
+        holder.batch_execute("rollback").await.unwrap();
+        importing.await.unwrap().unwrap();
         is_whole(&store, layout).await;
     }
 }

@@ -139,29 +139,25 @@ impl Session {
         &mut self,
         ids: &[&PersistenceId],
     ) -> Result<Vec<(PersistenceId, SequenceNumber)>, ImportFailure> {
-        let layout = self.shape.layout;
-        self.steadily(async |connection| highest(connection, layout, ids).await)
-            .await
-    }
-
-    /// Reads something, on a new connection where the old one is lost.
-    async fn steadily<T>(
-        &mut self,
-        read: impl AsyncFn(&Connection) -> Result<T, Error>,
-    ) -> Result<T, ImportFailure> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = self.deadline();
         loop {
-            match read(&self.connection).await {
+            match highest(&self.connection, self.shape.layout, ids).await {
                 Ok(found) => return Ok(found),
-                Err(error)
-                    if classify(&error) == ErrorClass::ConnectionLost
-                        && Instant::now() < deadline =>
-                {
-                    self.reconnect(deadline).await?;
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => self.mend(error, deadline).await?,
             }
         }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+
+    /// A new connection where the old one is lost, so that what only looks can be asked again.
+    async fn mend(&mut self, error: Error, deadline: Instant) -> Result<(), ImportFailure> {
+        if classify(&error) != ErrorClass::ConnectionLost || Instant::now() > deadline {
+            return Err(error.into());
+        }
+        self.reconnect(deadline).await
     }
 
     async fn number_tags(&mut self, chunk: &Chunk) -> Result<(), ImportFailure> {
@@ -173,8 +169,14 @@ impl Session {
         if missing.is_empty() {
             return Ok(());
         }
-        let found = self.steadily(async |connection| numbers_of(connection, &missing).await);
-        for (tag, number) in found.await? {
+        let deadline = self.deadline();
+        let found = loop {
+            match numbers_of(&self.connection, &missing).await {
+                Ok(found) => break found,
+                Err(error) => self.mend(error, deadline).await?,
+            }
+        };
+        for (tag, number) in found {
             let Ok(small) = i32::try_from(number) else {
                 return Err(ImportFailure::TagNumber { tag, number });
             };
@@ -199,35 +201,42 @@ impl Session {
             let span = orderings[orderings.len() - 1] - orderings[0] + 1;
             wanted.events = u32::try_from(span).unwrap_or(u32::MAX);
         }
-        let made = self
-            .partitions
-            .room_for(wanted, Instant::now() + self.patience);
+        let made = self.partitions.room_for(wanted, self.deadline());
         made.await.map_err(ImportFailure::Unavailable)
     }
 
     /// Makes the number of the first event the next one.
     async fn approach(&mut self, chunk: &Chunk, orderings: &[i64]) -> Result<(), ImportFailure> {
-        let first = orderings[0];
-        let given = format!("({})", self.given_sql());
-        let set = format!("select setval($1::text::regclass, $2, false) where {given} < $2");
-        let lock = format!("begin; lock table journal in {ALONE} mode");
-        let sequence = self.shape.sequence.clone();
-        let moved = self.steadily(async |connection| {
-            connection.batch_execute(&lock).await?;
-            let moved = connection.execute(&set, &[&sequence, &first]).await;
-            // What the sequence has, it keeps.
-            connection.batch_execute("rollback").await?;
-            moved
-        });
-        if moved.await? > 0 {
-            return Ok(());
+        let (first, deadline) = (orderings[0], self.deadline());
+        loop {
+            match self.set_next(first).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(not_above(chunk, first, self.given().await?)),
+                Err(error) => self.mend(error, deadline).await?,
+            }
         }
-        Err(not_above(chunk, first, self.given().await?))
+    }
+
+    /// Says whether it lies above all that were given.
+    async fn set_next(&self, next: i64) -> Result<bool, Error> {
+        let set = format!(
+            "select setval($1::text::regclass, $2, false) where ({}) < $2",
+            self.given_sql()
+        );
+        let lock = format!("begin; lock table journal in {ALONE} mode");
+        self.connection.batch_execute(&lock).await?;
+        let moved = self
+            .connection
+            .execute(&set, &[&self.shape.sequence, &next])
+            .await;
+        // What the sequence has, it keeps.
+        self.connection.batch_execute("rollback").await?;
+        Ok(moved? > 0)
     }
 
     /// Tries again where the connection is lost or others were in the way.
     async fn store(&mut self, chunk: &Chunk) -> Result<(), ImportFailure> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = self.deadline();
         let (mut tries, mut lost, mut caught_up) = (0, false, false);
         loop {
             tries += 1;

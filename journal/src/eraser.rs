@@ -1,7 +1,7 @@
 //! Deletes events: a mark at once, the rows in the background.
 
 mod slices;
-mod sweeper;
+pub(crate) mod sweeper;
 mod writers;
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) struct Eraser {
 
 /// Never beyond the highest sequence number, so that the next event is not deleted in advance, and
 /// never back. Reads one entry of the primary key, however many events there are.
-const MARK: &str = "\
+pub(crate) const MARK: &str = "\
 insert into journal_deletion as mark (persistence_id, deleted_to) \
 select $1, least($2, highest) \
 from (select max(sequence_number) as highest from journal where persistence_id = $1) as history \

@@ -19,6 +19,8 @@ mod import;
 mod lane;
 mod partitions;
 mod pending;
+#[cfg(test)]
+mod plans;
 mod queue;
 mod reader;
 mod replacer;

@@ -22,6 +22,49 @@ use look_up::{Found, look_up};
 use missing::Missing;
 use selects::Selects;
 
+/// Each statement by its name, with arguments that stand for others.
+#[cfg(test)]
+pub(crate) fn statements(
+    layout: Layout,
+    extent: Extent,
+) -> Vec<(&'static str, String, &'static str)> {
+    let Selects {
+        together,
+        edges,
+        highest,
+        first_events,
+        further_events,
+    } = Selects::of(layout, extent);
+    let further_events = ("further events", further_events, "'entity-7', 1, 100, 50");
+    let deleted = (
+        "deleted rows",
+        missing::DELETED.to_owned(),
+        "'entity-7', 1, 100",
+    );
+    if !together {
+        let first_events = each::FIRST_EVENTS.to_owned();
+        return vec![
+            ("ends of a history", each::EDGES.to_owned(), "'entity-7'"),
+            (
+                "first events of a history",
+                first_events,
+                "'entity-7', 1, 100, 50, 1",
+            ),
+            further_events,
+            deleted,
+        ];
+    }
+    let two = "array['entity-7', 'entity-8']";
+    let first = "array['entity-7', 'entity-8'], array[1, 1], array[100, 100], array[50, 50]";
+    vec![
+        ("ends of histories", edges, two),
+        ("highest numbers", highest, two),
+        ("first events", first_events, first),
+        further_events,
+        deleted,
+    ]
+}
+
 /// Replays the events of persistence ids.
 #[derive(Debug)]
 pub(crate) struct ReplayReader {

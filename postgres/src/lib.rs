@@ -12,6 +12,7 @@
 //! | how the journal is divided | [`Layout`], [`JournalShape`], [`Extent`] |
 //! | a server without installing a service | [`PrivateServer`] |
 //! | a fresh database for one test | `TestDatabase` (feature `test-database`) |
+//! | the plan of a statement, for tests that keep it | `plan_of`, `run_of` (feature `test-database`) |
 //! | connections that are cut at the worst moment | `TestProxy` (feature `test-database`) |
 //!
 //! TLS is not built in yet: settings with `sslmode=require` are refused by name, never weakened.
@@ -33,6 +34,8 @@ mod sql_name;
 #[cfg(feature = "test-database")]
 mod test_database;
 #[cfg(feature = "test-database")]
+mod test_plans;
+#[cfg(feature = "test-database")]
 mod test_proxy;
 
 pub use connect_error::ConnectError;
@@ -52,5 +55,9 @@ pub use settings::{InvalidSettings, Settings};
 pub use shared_reads::{SharedRead, SharedReads, Unread};
 #[cfg(feature = "test-database")]
 pub use test_database::{TestDatabase, TestDatabaseError};
+#[cfg(feature = "test-database")]
+pub use test_plans::{
+    PARTITIONS_BY_ORDERING, filled_journal, plan_of, plans_are_comparable, run_of,
+};
 #[cfg(feature = "test-database")]
 pub use test_proxy::{Cut, TestProxy};

@@ -29,7 +29,7 @@ const ROWS: usize = 1000;
 
 /// May give events below a deletion mark, which are then left out of the rows. Served by
 /// `journal_tags_idx`, or by `journal_ordering_btree_idx` where that is cheaper.
-const FIND: &str = "\
+pub(crate) const FIND: &str = "\
 select ordering from journal \
 where tags @> array[$1::int] and ordering > $2 and ordering <= $3 and not deleted \
 order by ordering limit $4";

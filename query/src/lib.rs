@@ -14,6 +14,8 @@ mod early;
 mod horizon;
 mod horizon_error;
 mod persistence_ids;
+#[cfg(test)]
+mod plans;
 mod queries;
 mod read_error;
 mod shape;

@@ -23,7 +23,7 @@ const PAGE: i64 = 1000;
 /// One look into the primary key a persistence id, however many events it has. An id whose first
 /// event lies behind $3, or lay there before it was erased, is left to the tail, so that live reading
 /// gives it once.
-const LEAP: &str = "\
+pub(crate) const LEAP: &str = "\
 with recursive ids as ( \
   (select persistence_id, sequence_number, ordering from journal \
    where persistence_id > $1 order by persistence_id, sequence_number limit 1) \
@@ -42,13 +42,13 @@ from ids limit $2";
 
 /// The same, where each persistence id has its metadata: leaps would go through each partition. Served by
 /// the primary key of `journal_metadata`.
-const KNOWN: &str = "\
+pub(crate) const KNOWN: &str = "\
 select min_ordering, persistence_id, min_ordering > $3 from journal_metadata \
 where persistence_id > $1 order by persistence_id limit $2";
 
 /// First events, and where those were that are erased. Served by `journal_ordering_btree_idx` and
 /// `journal_deletion_first_ordering_idx`.
-const NEW: &str = "\
+pub(crate) const NEW: &str = "\
 (select ordering, persistence_id from journal \
  where ordering > $1 and ordering <= $2 and sequence_number = 1 \
  order by ordering limit $3) \

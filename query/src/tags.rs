@@ -14,7 +14,7 @@ pub(crate) struct TagNumbers {
 }
 
 /// Served by `tags_name_idx`. Rows hold 32 bits; a larger number is on no row.
-const LOOK_UP: &str = "select id::int from tags where name = $1 and id <= 2147483647";
+pub(crate) const LOOK_UP: &str = "select id::int from tags where name = $1 and id <= 2147483647";
 
 impl TagNumbers {
     pub(crate) fn new(pool: Pool) -> Self {

@@ -6,6 +6,8 @@
 mod actor;
 mod backlog;
 mod loader;
+#[cfg(test)]
+mod plans;
 mod saver;
 mod store;
 

@@ -56,7 +56,7 @@ struct Load {
 
 /// Of each persistence id of $1 one row or none, with its place in $1, from 1. Each is served by the
 /// primary key, read backwards.
-const NEWEST: &str = "\
+pub(crate) const NEWEST: &str = "\
 select wanted.place, newest.* \
 from unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int8[]) with ordinality \
   as wanted (id, first, last, since, until, place) \

@@ -36,14 +36,14 @@ const AT_ONCE: usize = 200;
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Conflicts are found by the primary key.
-const UPSERT: &str = "\
+pub(crate) const UPSERT: &str = "\
 insert into snapshot (persistence_id, sequence_number, created, snapshot, metadata) \
 select * from unnest($1::text[], $2::int8[], $3::int8[], $4::bytea[], $5::jsonb[]) \
 on conflict (persistence_id, sequence_number) do update \
 set created = excluded.created, snapshot = excluded.snapshot, metadata = excluded.metadata";
 
 /// Served by the primary key.
-const DELETE: &str = "\
+pub(crate) const DELETE: &str = "\
 delete from snapshot \
 where persistence_id = $1 and sequence_number between $2 and $3 and created between $4 and $5";
 

@@ -144,7 +144,7 @@ select deleted_to from journal_deletion where erased_to < deleted_to order by de
 
 /// The marks by `journal_deletion_pending_idx`, and of each the ends of what is there by the primary
 /// key: from where rows were removed before, so as not to pass over what is left of those.
-const PENDING: &str = "\
+pub(crate) const PENDING: &str = "\
 select persistence_id, deleted_to, \
   (select min(sequence_number) from journal \
    where persistence_id = mark.persistence_id and sequence_number >= erased_to), \
@@ -172,7 +172,7 @@ const LOCK: &str = "\
 select pg_try_advisory_xact_lock((x'6572617365'::int8 << 24) # 'journal_deletion'::regclass::oid::int8)";
 
 /// Served by the primary keys. Rows and marks change together.
-const ERASE: &str = "\
+pub(crate) const ERASE: &str = "\
 with slices as materialized ( \
   select * from unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int8[]) \
     as slices (id, first, last, kept, reached) \

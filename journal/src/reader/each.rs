@@ -15,7 +15,7 @@ use super::first_page::limit;
 use super::look_up::Ends;
 
 /// The ends of the history of $1; each look-up as in the other layouts.
-const EDGES: &str = "\
+pub(super) const EDGES: &str = "\
 select highest, greatest(mark, ( \
   select sequence_number from journal \
   where persistence_id = $1 and deleted \
@@ -38,7 +38,7 @@ from ( \
 
 /// The first events of the persistence id $1 with sequence numbers from $2 to $3, at most $4, each
 /// behind its place $5. Served by the primary key of the partitions in that range.
-const FIRST_EVENTS: &str = concat!(
+pub(super) const FIRST_EVENTS: &str = concat!(
     "select $5::int8, ",
     event_columns!(),
     " from journal \

@@ -17,7 +17,7 @@ pub(super) struct Missing {
 }
 
 /// Rows that are there and marked as deleted, in their order.
-const DELETED: &str = "\
+pub(super) const DELETED: &str = "\
 select sequence_number from journal \
 where persistence_id = $1 and sequence_number between $2 and $3 and deleted \
 order by sequence_number limit 1000";

@@ -130,7 +130,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             quick,
             case,
         } => {
-            let time = Duration::from_secs_f64(if quick { 0.2 } else { seconds });
+            let time = Duration::from_secs_f64(if quick { 0.1 } else { seconds });
             on_a_server(async |server| {
                 let plan = Plan {
                     server: server.clone(),

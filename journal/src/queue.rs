@@ -105,7 +105,8 @@ impl<W: Weigh> Queue<W> {
         let share = self.ready_events / self.idle.len().max(1);
         let lane = self.idle.pop()?;
         let budget = Budget {
-            events: share.clamp(self.policy.open_at, self.policy.batch_events),
+            wanted: share.max(self.policy.open_at),
+            events: self.policy.batch_events,
             bytes: self.policy.batch_bytes,
         };
         Some((lane, self.fill(lane, budget)))
@@ -187,17 +188,23 @@ impl<W: Weigh> Line<W> {
     }
 }
 
+/// What a batch may still take.
 struct Budget {
+    /// Enough for it to go. The write that reaches this goes too: three writes of ten events would leave
+    /// room for two, and each batch costs a commit.
+    wanted: usize,
     events: usize,
     bytes: usize,
 }
 
 impl Budget {
     fn takes<W: Weigh>(&mut self, write: &W, first: bool) -> bool {
-        let fits = write.events() <= self.events && write.bytes() <= self.bytes;
+        let (events, bytes) = (write.events(), write.bytes());
+        let fits = self.wanted > 0 && events <= self.events && bytes <= self.bytes;
         if fits || first {
-            self.events = self.events.saturating_sub(write.events());
-            self.bytes = self.bytes.saturating_sub(write.bytes());
+            self.wanted = self.wanted.saturating_sub(events);
+            self.events = self.events.saturating_sub(events);
+            self.bytes = self.bytes.saturating_sub(bytes);
         }
         fits || first
     }
@@ -279,6 +286,23 @@ mod tests {
         assert_eq!((keys, refused), (vec![1], vec![one(1, 2)]));
         assert!(!queue.is_busy(&1));
         assert_eq!(queue.next_batch(), Some((0, vec![one(2, 1)])));
+    }
+
+    #[test]
+    fn the_write_that_reaches_the_share_of_a_lane_goes_with_the_batch() {
+        let mut queue = Queue::new(POLICY);
+        queue.push(one(0, 1));
+        queue.next_batch().unwrap();
+        let three = |key| Write {
+            key,
+            number: 1,
+            events: 3,
+        };
+        for key in 1..=3 {
+            queue.push(three(key));
+        }
+        let (_, batch) = queue.next_batch().unwrap();
+        assert_eq!(batch, [three(1), three(2)], "a share of four events");
     }
 
     #[test]

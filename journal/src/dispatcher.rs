@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::aside::Aside;
+use crate::freed_lanes::FreedLanes;
 use crate::lane::Freed;
 use crate::pending::{FailedWrite, PendingWrite, WriteReply};
 use crate::queue::{Policy, Queue};
@@ -58,7 +59,7 @@ impl Dispatcher {
         policy: Policy,
         patience: Duration,
         lanes: Vec<LaneHandle>,
-        free: mpsc::UnboundedReceiver<Freed>,
+        freed: FreedLanes,
         tag_ids: TagIds,
         reader: ReplayReader,
         aside: Aside,
@@ -77,7 +78,7 @@ impl Dispatcher {
             aside,
             tagged,
         };
-        let task = tokio::spawn(dispatcher.run(messages, closed, free, with_tags));
+        let task = tokio::spawn(dispatcher.run(messages, closed, freed, with_tags));
         Running { inbox, open, task }
     }
 
@@ -86,31 +87,30 @@ impl Dispatcher {
         mut self,
         mut messages: mpsc::UnboundedReceiver<JournalMessage>,
         mut closed: oneshot::Receiver<()>,
-        mut free: mpsc::UnboundedReceiver<Freed>,
+        freed: FreedLanes,
         mut with_tags: mpsc::UnboundedReceiver<Tagged>,
     ) {
         let mut arrived = Vec::with_capacity(AT_ONCE);
         let (mut open, mut closing) = (true, false);
         while open || !self.is_idle() {
+            let wants_a_lane = !open || self.queue.is_waiting() || !self.parked.is_empty();
             tokio::select! {
                 biased;
                 _ = &mut closed, if !closing => {
                     closing = true;
                     messages.close();
                 }
-                Some(freed) = free.recv() => self.lane_free(freed),
+                () = freed.wait(wants_a_lane) => {}
                 Some(tagged) = with_tags.recv() => self.tags_known(tagged),
                 Some(()) = self.aside.next_served() => {}
-                count = messages.recv_many(&mut arrived, AT_ONCE), if open => {
-                    open = count > 0;
-                    // A failed write that was answered is known before what its author sent then.
-                    while let Ok(freed) = free.try_recv() {
-                        self.lane_free(freed);
-                    }
-                    for message in arrived.drain(..) {
-                        self.accept(message);
-                    }
-                }
+                count = messages.recv_many(&mut arrived, AT_ONCE), if open => open = count > 0,
+            }
+            // A failed write that was answered is known before what its author sent then.
+            for freed in freed.take() {
+                self.lane_free(freed);
+            }
+            for message in arrived.drain(..) {
+                self.accept(message);
             }
             self.send_batches();
         }

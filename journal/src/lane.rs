@@ -1,5 +1,6 @@
 //! One connection that stores batches.
 
+mod patience;
 mod runs;
 mod session;
 pub(crate) mod skipped_rows;
@@ -17,7 +18,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_postgres::error::SqlState;
 
 use crate::form::{Form, Forms};
+use crate::freed_lanes::FreedLanes;
 use crate::pending::{FailedWrite, PendingWrite};
+use patience::TooLate;
 use runs::{Numbered, runs};
 pub(crate) use session::Session;
 use session::{Inserted, Stored};
@@ -29,7 +32,7 @@ pub(crate) struct Lane {
     pub(crate) forms: Arc<Forms>,
     pub(crate) patience: Duration,
     pub(crate) session: Option<Session>,
-    pub(crate) free: mpsc::UnboundedSender<Freed>,
+    pub(crate) freed: FreedLanes,
     pub(crate) commits: watch::Sender<u64>,
 }
 
@@ -110,20 +113,39 @@ const RETRIES: u32 = 5;
 impl Lane {
     /// Stores batch after batch until no more can come.
     pub(crate) async fn run(mut self, mut batches: mpsc::UnboundedReceiver<Vec<PendingWrite>>) {
-        while let Some(batch) = batches.recv().await {
+        while let Some(batch) = self.next(&mut batches).await {
             let settled = self.store(batch).await;
             let freed = Freed {
                 lane: self.number,
                 failed: failed_writes(&settled).collect(),
             };
             self.commits.send_modify(|count| *count += 1);
-            // First the next batch, then the answers: the server need not wait for them. Without a
-            // dispatcher there is nobody to tell.
-            let _ = self.free.send(freed);
+            // First the next batch, then the answers: the server need not wait for them.
+            self.freed.tell(freed);
             for (pending, result) in settled {
                 pending.answer(result);
             }
         }
+        if let Some(session) = self.session {
+            session.close().await;
+        }
+    }
+
+    /// The next batch. A session that the server ends in the meantime is given up, so that the batch
+    /// finds another one.
+    async fn next(
+        &mut self,
+        batches: &mut mpsc::UnboundedReceiver<Vec<PendingWrite>>,
+    ) -> Option<Vec<PendingWrite>> {
+        if let Some(session) = &mut self.session {
+            tokio::select! {
+                biased;
+                batch = batches.recv() => return batch,
+                () = session.ended() => {}
+            }
+            self.session = None;
+        }
+        batches.recv().await
     }
 
     /// Stores a batch as one statement. If a row makes it fail, the writes that are to blame are
@@ -297,11 +319,10 @@ impl Lane {
                 Err(source) if part.was_sent => return Verdict::Unknown(source),
                 Err(source) => return Verdict::Unavailable(source),
             };
-            let answer = tokio::time::timeout(patience, session.insert(&part.writes)).await;
-            let error = match answer {
+            let error = match session.insert(&part.writes).await {
                 Ok(Ok(inserted)) => return self.stored(&part.writes, inserted),
                 Ok(Err(error)) => error,
-                Err(_) => {
+                Err(TooLate) => {
                     self.session = None;
                     return Verdict::Unknown(Arc::new(NoAnswer { waited: patience }));
                 }
@@ -386,7 +407,7 @@ impl Lane {
     }
 
     /// The connection, or a new one where it is lost.
-    async fn session(&mut self, deadline: Instant) -> Result<&Session, SharedError> {
+    async fn session(&mut self, deadline: Instant) -> Result<&mut Session, SharedError> {
         let session = match self.session.take() {
             Some(session) if !session.is_closed() => session,
             _ => self.connect(deadline).await?,
@@ -395,10 +416,10 @@ impl Lane {
     }
 
     /// Tries at least once and until `deadline`.
-    async fn connect(&self, deadline: Instant) -> Result<Session, SharedError> {
+    async fn connect(&mut self, deadline: Instant) -> Result<Session, SharedError> {
         let mut pause = Duration::from_millis(10);
         loop {
-            match Session::open(&self.settings, &self.form.statements).await {
+            match Session::open(&self.settings, &self.form.statements, self.patience).await {
                 Ok(session) => return Ok(session),
                 Err(error) if Instant::now() + pause > deadline => return Err(Arc::new(error)),
                 Err(error) => {

@@ -15,6 +15,7 @@ mod batch;
 mod dispatcher;
 mod eraser;
 mod form;
+mod freed_lanes;
 mod import;
 mod lane;
 mod partitions;

@@ -35,6 +35,8 @@ pub(crate) struct Queue<W: Weigh> {
     ready: VecDeque<W>,
     /// Events in lines that are ready.
     ready_events: usize,
+    /// Writes that are ready, or behind another one.
+    waiting: usize,
     idle: Vec<usize>,
     under_way: Vec<Vec<W::Key>>,
 }
@@ -60,12 +62,14 @@ impl<W: Weigh> Queue<W> {
             lines: HashMap::new(),
             ready: VecDeque::new(),
             ready_events: 0,
+            waiting: 0,
             idle: (0..policy.lanes).rev().collect(),
             under_way: vec![Vec::new(); policy.lanes],
         }
     }
 
     pub(crate) fn push(&mut self, write: W) {
+        self.waiting += 1;
         match self.lines.entry(write.key().clone()) {
             Entry::Occupied(mut line) => {
                 let line = line.get_mut();
@@ -88,6 +92,11 @@ impl<W: Weigh> Queue<W> {
     /// Whether a write of `key` waits or is under way.
     pub(crate) fn is_busy(&self, key: &W::Key) -> bool {
         self.lines.contains_key(key)
+    }
+
+    /// Whether a write waits.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.waiting > 0
     }
 
     /// Whether nothing waits and nothing is under way.
@@ -129,7 +138,8 @@ impl<W: Weigh> Queue<W> {
         let refused = failed
             .into_iter()
             .flat_map(|key| self.refuse(key))
-            .collect();
+            .collect::<Vec<_>>();
+        self.waiting -= refused.len();
         for key in &keys {
             self.release(key);
         }
@@ -178,6 +188,7 @@ impl<W: Weigh> Queue<W> {
                 batch.extend(line.behind.pop_front());
             }
         }
+        self.waiting -= batch.len();
         batch
     }
 }
@@ -371,6 +382,7 @@ mod tests {
             }
             prop_assert!(queue.is_empty());
             prop_assert_eq!(queue.ready_events, 0);
+            prop_assert!(!queue.is_waiting());
             prop_assert_eq!(done, pushed);
         }
     }

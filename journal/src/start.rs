@@ -12,7 +12,8 @@ use crate::aside::Aside;
 use crate::dispatcher::{Dispatcher, LaneHandle, Running};
 use crate::eraser::Eraser;
 use crate::form::Forms;
-use crate::lane::{Freed, Lane, Session};
+use crate::freed_lanes::FreedLanes;
+use crate::lane::{Lane, Session};
 use crate::queue::Policy;
 use crate::reader::ReplayReader;
 use crate::replacer::Replacer;
@@ -39,9 +40,9 @@ impl Journal {
     ) -> Result<Self, StartError> {
         let forms = Arc::new(Forms::read(settings, journal.partitions_ahead).await?);
         let shape = forms.newest().await.shape().clone();
-        let (free, freed) = mpsc::unbounded_channel();
+        let freed = FreedLanes::default();
         let (committed, commits) = watch::channel(0);
-        let lanes = open_lanes(settings, &forms, journal, &free, &committed).await?;
+        let lanes = open_lanes(settings, &forms, journal, &freed, &committed).await?;
         let policy = Policy {
             lanes: lanes.len(),
             open_at: journal.open_at,
@@ -90,7 +91,7 @@ async fn open_lanes(
     settings: &Settings,
     forms: &Arc<Forms>,
     journal: JournalSettings,
-    free: &mpsc::UnboundedSender<Freed>,
+    freed: &FreedLanes,
     commits: &watch::Sender<u64>,
 ) -> Result<Vec<LaneHandle>, ConnectError> {
     let form = forms.newest().await;
@@ -102,8 +103,8 @@ async fn open_lanes(
             form: form.clone(),
             forms: Arc::clone(forms),
             patience: journal.patience,
-            session: Some(Session::open(settings, &form.statements).await?),
-            free: free.clone(),
+            session: Some(Session::open(settings, &form.statements, journal.patience).await?),
+            freed: freed.clone(),
             commits: commits.clone(),
         };
         let (batches, work) = mpsc::unbounded_channel();

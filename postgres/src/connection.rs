@@ -37,8 +37,16 @@ pub async fn connect(settings: &Settings) -> Result<Connection, ConnectError> {
 ///
 /// Takes at most `connect_timeout` a host, plus once more for the handshake. Cancel safe.
 pub async fn connect_as(settings: &Settings, role: Role) -> Result<Connection, ConnectError> {
+    in_time(settings, open(settings, role)).await
+}
+
+/// What `opening` gives, within the time that the settings grant.
+pub(crate) async fn in_time<T>(
+    settings: &Settings,
+    opening: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, ConnectError> {
     let deadline = settings.connect_deadline();
-    match tokio::time::timeout(deadline, open(settings, role)).await {
+    match tokio::time::timeout(deadline, opening).await {
         Ok(opened) => opened.map_err(|source| ConnectError::new(settings, source)),
         Err(_) => Err(ConnectError::NoAnswer {
             address: settings.address(),

@@ -19,6 +19,7 @@
 
 mod connect_error;
 mod connection;
+mod direct_connection;
 mod error_class;
 mod extent;
 mod journal_shape;
@@ -40,6 +41,7 @@ mod test_proxy;
 
 pub use connect_error::ConnectError;
 pub use connection::{Connection, Role, connect, connect_as};
+pub use direct_connection::{DirectConnection, Socket, connect_directly};
 pub use error_class::{ErrorClass, classify};
 pub use extent::Extent;
 pub use journal_shape::{JournalShape, MetadataKeeper, ShapeError};

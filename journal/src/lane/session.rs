@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use annals_persistence::SequenceNumber;
-use annals_postgres::{ConnectError, Connection, Settings, connect};
+use annals_postgres::{ConnectError, DirectConnection, Settings, connect_directly};
 use futures::future::try_join_all;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::patience::{Patience, TooLate};
 use super::skipped_rows;
 use crate::batch::Columns;
 use crate::pending::PendingWrite;
@@ -11,7 +14,8 @@ use crate::statements::{Answer, Statements};
 
 /// A connection with everything prepared.
 pub(crate) struct Session {
-    connection: Connection,
+    connection: DirectConnection,
+    patience: Patience,
     insert: Statement,
     answer: Answer,
     /// Whether the insert counts its rows itself, and stores all or none.
@@ -61,32 +65,20 @@ impl Session {
     pub(crate) async fn open(
         settings: &Settings,
         statements: &Statements,
+        patience: Duration,
     ) -> Result<Self, ConnectError> {
-        let connection = connect(settings).await?;
+        let mut connection = connect_directly(settings).await?;
         let failed = |error| ConnectError::new(settings, error);
-        connection.batch_execute(BY_INDEX).await.map_err(failed)?;
-        // The other statements count their rows in any case.
-        let is_all_or_nothing = statements.answer == Answer::Count
-            && connection
-                .query_one(skipped_rows::ARE_POSSIBLE, &[])
-                .await
-                .and_then(|row| row.try_get(0))
-                .map_err(failed)?;
-        let insert = if is_all_or_nothing {
-            let insert = skipped_rows::all_or_nothing(&statements.insert);
-            connection.prepare(&insert).await
-        } else {
-            connection.prepare(&statements.insert).await
-        };
-        let insert = insert.map_err(failed)?;
-        let look_up = if statements.one_at_a_time() {
-            LookUp::PlannedEachTime(statements.look_up.clone())
-        } else {
-            let look_up = connection.prepare(&statements.look_up).await;
-            LookUp::Prepared(look_up.map_err(failed)?)
-        };
+        let (client, socket) = connection.split();
+        let prepared = socket.drive(Prepared::on(client, statements)).await;
+        let Prepared {
+            insert,
+            is_all_or_nothing,
+            look_up,
+        } = prepared.map_err(failed)?;
         Ok(Self {
             connection,
+            patience: Patience::new(patience),
             insert,
             answer: statements.answer,
             is_all_or_nothing,
@@ -96,57 +88,73 @@ impl Session {
         })
     }
 
+    /// Comes back when the server has ended the session. Cancel safe.
+    pub(super) async fn ended(&mut self) {
+        self.connection.ended().await;
+    }
+
+    /// Ends the session.
+    pub(super) async fn close(self) {
+        self.connection.close().await;
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.connection.is_closed()
     }
 
-    pub(super) async fn insert(&self, part: &[PendingWrite]) -> Result<Inserted, Error> {
+    /// Stores the part, unless the server does not answer in time.
+    pub(super) async fn insert(
+        &mut self,
+        part: &[PendingWrite],
+    ) -> Result<Result<Inserted, Error>, TooLate> {
         let columns = Columns::of(part);
         let parameters = columns.parameters();
-        match self.answer {
-            Answer::Count if self.is_all_or_nothing => {
-                let row = self.connection.query_one(&self.insert, &parameters).await?;
-                Ok(Inserted {
-                    events: row.try_get::<_, i64>(0)?.unsigned_abs(),
+        let (client, socket) = self.connection.split();
+        let insert = async {
+            if self.answer == Answer::Count && !self.is_all_or_nothing {
+                let events = client.execute(&self.insert, &parameters).await?;
+                return Ok(Inserted {
+                    events,
                     newest: None,
-                })
+                });
             }
-            Answer::Count => Ok(Inserted {
-                events: self.connection.execute(&self.insert, &parameters).await?,
-                newest: None,
-            }),
-            Answer::CountAndNewest => {
-                let row = self.connection.query_one(&self.insert, &parameters).await?;
-                Ok(Inserted {
-                    events: row.try_get::<_, i64>(0)?.unsigned_abs(),
-                    newest: row.try_get(1)?,
-                })
-            }
-        }
+            let row = client.query_one(&self.insert, &parameters).await?;
+            Ok(Inserted {
+                events: row.try_get::<_, i64>(0)?.unsigned_abs(),
+                newest: match self.answer {
+                    Answer::Count => None,
+                    Answer::CountAndNewest => row.try_get(1)?,
+                },
+            })
+        };
+        self.patience.limit(socket.drive(insert)).await
     }
 
     /// Brings the metadata of these persistence ids up to their events.
-    pub(super) async fn catch_up(&self, ids: &[&str]) -> Result<(), Error> {
+    pub(super) async fn catch_up(&mut self, ids: &[&str]) -> Result<(), Error> {
         let at_once = if self.one_at_a_time {
             1
         } else {
             ids.len().max(1)
         };
+        let (client, socket) = self.connection.split();
         for ids in ids.chunks(at_once) {
-            self.connection
-                .execute(self.catch_up.as_str(), &[&ids])
-                .await?;
+            let parameters: [&(dyn ToSql + Sync); 1] = [&ids];
+            let catch_up = client.execute(self.catch_up.as_str(), &parameters);
+            socket.drive(catch_up).await?;
         }
         Ok(())
     }
 
-    pub(super) async fn look_up(&self, part: &[PendingWrite]) -> Result<Vec<Stored>, Error> {
+    pub(super) async fn look_up(&mut self, part: &[PendingWrite]) -> Result<Vec<Stored>, Error> {
+        let (client, socket) = self.connection.split();
         let rows = if self.one_at_a_time {
             let each = (0..).zip(part.chunks(1));
-            let each = each.map(|(position, one)| self.look_up_rows(position, one));
-            try_join_all(each).await?.into_iter().flatten().collect()
+            let each = each.map(|(position, one)| self.look_up.rows(client, position, one));
+            let rows = socket.drive(try_join_all(each)).await?;
+            rows.into_iter().flatten().collect()
         } else {
-            self.look_up_rows(0, part).await?
+            socket.drive(self.look_up.rows(client, 0, part)).await?
         };
 
         let nothing = Stored::Nothing {
@@ -175,12 +183,39 @@ impl Session {
         Ok(found)
     }
 
+    /// How many rows of each write are stored.
+    pub(super) async fn rows_of(&mut self, part: &[PendingWrite]) -> Result<Vec<usize>, Error> {
+        let places = Places::of(part);
+        let parameters = places.parameters();
+        let (client, socket) = self.connection.split();
+        let rows = socket.drive(client.query(ROWS_OF, &parameters)).await?;
+        rows.iter()
+            .map(|row| Ok(row.try_get::<_, i64>(0)?.try_into().unwrap_or_default()))
+            .collect()
+    }
+
+    /// Deletes the rows of these writes.
+    pub(super) async fn take_back(&mut self, writes: &[&PendingWrite]) -> Result<(), Error> {
+        let places = Places::of(writes.iter().copied());
+        let parameters = places.parameters();
+        let (client, socket) = self.connection.split();
+        socket.drive(client.execute(TAKE_BACK, &parameters)).await?;
+        Ok(())
+    }
+}
+
+impl LookUp {
     /// Of these writes, of which the first stands at `position`.
-    async fn look_up_rows(&self, position: i64, part: &[PendingWrite]) -> Result<Vec<Row>, Error> {
+    async fn rows(
+        &self,
+        client: &Client,
+        position: i64,
+        part: &[PendingWrite],
+    ) -> Result<Vec<Row>, Error> {
         let places = Places::from(position, part);
-        match &self.look_up {
-            LookUp::Prepared(look_up) => self.connection.query(look_up, &places.parameters()).await,
-            LookUp::PlannedEachTime(look_up) => {
+        match self {
+            Self::Prepared(look_up) => client.query(look_up, &places.parameters()).await,
+            Self::PlannedEachTime(look_up) => {
                 let types = [
                     Type::INT8_ARRAY,
                     Type::TEXT_ARRAY,
@@ -190,27 +225,44 @@ impl Session {
                 ];
                 let parameters = places.parameters().into_iter().zip(types);
                 let parameters: Vec<_> = parameters.collect();
-                self.connection.query_typed(look_up, &parameters).await
+                client.query_typed(look_up, &parameters).await
             }
         }
     }
+}
 
-    /// How many rows of each write are stored.
-    pub(super) async fn rows_of(&self, part: &[PendingWrite]) -> Result<Vec<usize>, Error> {
-        let places = Places::of(part);
-        let rows = self.connection.query(ROWS_OF, &places.parameters()).await?;
-        rows.iter()
-            .map(|row| Ok(row.try_get::<_, i64>(0)?.try_into().unwrap_or_default()))
-            .collect()
-    }
+/// What is prepared when a session opens.
+struct Prepared {
+    insert: Statement,
+    is_all_or_nothing: bool,
+    look_up: LookUp,
+}
 
-    /// Deletes the rows of these writes.
-    pub(super) async fn take_back(&self, writes: &[&PendingWrite]) -> Result<(), Error> {
-        let places = Places::of(writes.iter().copied());
-        self.connection
-            .execute(TAKE_BACK, &places.parameters())
-            .await?;
-        Ok(())
+impl Prepared {
+    async fn on(client: &Client, statements: &Statements) -> Result<Self, Error> {
+        client.batch_execute(BY_INDEX).await?;
+        // The other statements count their rows in any case.
+        let is_all_or_nothing = statements.answer == Answer::Count
+            && client
+                .query_one(skipped_rows::ARE_POSSIBLE, &[])
+                .await?
+                .try_get(0)?;
+        let insert = if is_all_or_nothing {
+            let insert = skipped_rows::all_or_nothing(&statements.insert);
+            client.prepare(&insert).await?
+        } else {
+            client.prepare(&statements.insert).await?
+        };
+        let look_up = if statements.one_at_a_time() {
+            LookUp::PlannedEachTime(statements.look_up.clone())
+        } else {
+            LookUp::Prepared(client.prepare(&statements.look_up).await?)
+        };
+        Ok(Self {
+            insert,
+            is_all_or_nothing,
+            look_up,
+        })
     }
 }
 

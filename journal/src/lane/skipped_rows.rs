@@ -87,7 +87,7 @@ impl Lane {
 
 /// What was counted once is not counted again: some of it may be gone.
 async fn take_halves_back_on(
-    session: &Session,
+    session: &mut Session,
     part: &[PendingWrite],
     rows: &mut Vec<usize>,
 ) -> Result<(), tokio_postgres::Error> {

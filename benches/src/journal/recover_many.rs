@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use annals::{
-    Annals, Connection, Options, PersistenceId, ReplayEvents, SequenceNumber, Settings, connect,
+    Connection, JournalRef, Options, PersistenceId, ReplayEvents, SequenceNumber, Settings, connect,
 };
 use tokio::task::JoinSet;
 use tokio_postgres::Statement;
@@ -16,10 +18,14 @@ use crate::cases::Case;
 use crate::database::open;
 use crate::journal::reads::{Rate, fill};
 use crate::live::spawn;
+use crate::meter::{Meter, Spent};
 use crate::rounds::{Line, Plan, Side};
 
 /// Histories, and the events of each.
 const WORK: [(usize, usize); 2] = [(3_000, 40), (10_000, 10)];
+
+/// What a task may end with.
+type Failure = Box<dyn Error + Send + Sync>;
 
 const CONNECTIONS: usize = 4;
 const A_QUERY: usize = 100;
@@ -61,11 +67,12 @@ async fn measure(
     fill(&connection, "'Counter|' || history", &rows).await?;
     let raw = Raw::open(settings, histories).await?;
     let all = histories * events;
+    let meter = plan.meter;
     let replayed = plan
         .alternate(&protocol, async |side, time| {
-            Rate::measure("histories", time, async || {
+            Metered::measure(meter, "histories", time, async || {
                 let seen = match side {
-                    Side::Ours => replay(&annals, histories).await?,
+                    Side::Ours => replay(annals.journal().clone(), histories).await?,
                     Side::Yardstick => raw.read().await?,
                 };
                 assert_eq!(seen, all);
@@ -93,35 +100,80 @@ async fn measure(
         .await?;
     annals.shutdown().await;
     Ok(vec![
-        replayed.line(protocol, |rate: &Rate| rate.a_second),
+        replayed.line(protocol, |metered: &Metered| metered.rate.a_second),
         recovered.line(entities, |rate| rate.a_second),
     ])
+}
+
+/// A rate, and the processor time that each one took.
+struct Metered {
+    rate: Rate,
+    each: Spent,
+}
+
+impl Metered {
+    async fn measure(
+        meter: Meter,
+        of: &'static str,
+        time: Duration,
+        mut read: impl AsyncFnMut() -> Result<usize, Box<dyn Error>>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let (before, mut count) = (meter.read(), 0_u32);
+        let rate = Rate::measure(of, time, async || {
+            let read = read().await?;
+            count += u32::try_from(read)?;
+            Ok(read)
+        });
+        let rate = rate.await?;
+        let spent = meter.read().since(before);
+        let each = Spent {
+            client: spent.client / count,
+            server: spent.server.map(|server| server / count),
+        };
+        Ok(Self { rate, each })
+    }
+}
+
+impl fmt::Display for Metered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spent { client, server } = self.each;
+        write!(f, "{}  processor {client:.1?}", self.rate)?;
+        match server {
+            Some(server) => write!(f, " + {server:.1?}"),
+            None => Ok(()),
+        }
+    }
 }
 
 fn name(history: usize) -> String {
     format!("Counter|{history}")
 }
 
-/// All asked for at once.
-async fn replay(annals: &Annals, histories: usize) -> Result<usize, Box<dyn Error>> {
-    let mut replays = JoinSet::new();
-    for history in 0..histories {
-        let persistence_id = PersistenceId::parse(name(history))?;
-        let wanted = ReplayEvents::from(persistence_id, SequenceNumber::FIRST);
-        let journal = annals.journal().clone();
-        replays.spawn(async move {
-            let mut replay = journal.replay(wanted).await?;
-            let mut seen = 0;
-            while let Some(batch) = replay.next_batch().await? {
-                seen += batch.len();
-                black_box(batch);
-            }
-            Ok::<_, annals::ReplayError>(seen)
-        });
-    }
+/// All asked for at once, by a task of the runtime as the raw readers are: for a thread beside it the
+/// runtime would have to be woken, and the thread for each answer.
+async fn replay(journal: JournalRef, histories: usize) -> Result<usize, Box<dyn Error>> {
+    let seen = tokio::spawn(async move {
+        let mut replays = JoinSet::new();
+        for history in 0..histories {
+            replays.spawn(replay_one(journal.clone(), history));
+        }
+        let mut seen = 0;
+        while let Some(replayed) = replays.join_next().await {
+            seen += replayed??;
+        }
+        Ok::<_, Failure>(seen)
+    });
+    seen.await?.map_err(|failure| -> Box<dyn Error> { failure })
+}
+
+async fn replay_one(journal: JournalRef, history: usize) -> Result<usize, Failure> {
+    let persistence_id = PersistenceId::parse(name(history))?;
+    let wanted = ReplayEvents::from(persistence_id, SequenceNumber::FIRST);
+    let mut replay = journal.replay(wanted).await?;
     let mut seen = 0;
-    while let Some(replayed) = replays.join_next().await {
-        seen += replayed??;
+    while let Some(batch) = replay.next_batch().await? {
+        seen += batch.len();
+        black_box(batch);
     }
     Ok(seen)
 }

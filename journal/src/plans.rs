@@ -165,11 +165,10 @@ async fn of_many_partitions_those_are_read_in_which_a_history_lives() {
     }
     // Where metadata may lie behind the events, what comes behind it is looked at.
     let adopted = reader::statements(shape.layout, Extent::From);
-    let (_, highest, _) = &adopted[1];
+    let (_, whole, _) = &adopted[1];
     for (id, partitions) in [("entity-199", 1..=2), ("entity-101", 20..=27)] {
-        let run = run_of(&connection, highest, &format!("array['{id}']"))
-            .await
-            .unwrap();
+        let arguments = format!("array['{id}'], array[1]");
+        let run = run_of(&connection, whole, &arguments).await.unwrap();
         let looked_into = looked_into(&run);
         assert!(
             partitions.contains(&looked_into),

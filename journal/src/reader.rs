@@ -8,6 +8,7 @@ mod look_up;
 mod missing;
 mod page;
 mod selects;
+mod whole;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use further_pages::FurtherPages;
 use look_up::{Found, look_up};
 use missing::Missing;
 use selects::Selects;
+use whole::are_whole;
 
 /// Each statement by its name, with arguments that stand for others.
 #[cfg(test)]
@@ -31,7 +33,7 @@ pub(crate) fn statements(
     let Selects {
         together,
         edges,
-        highest,
+        whole,
         first_events,
         further_events,
     } = Selects::of(layout, extent);
@@ -58,7 +60,11 @@ pub(crate) fn statements(
     let first = "array['entity-7', 'entity-8'], array[1, 1], array[100, 100], array[50, 50]";
     vec![
         ("ends of histories", edges, two),
-        ("highest numbers", highest, two),
+        (
+            "whole histories",
+            whole,
+            "array['entity-7', 'entity-8'], array[50, 50]",
+        ),
         ("first events", first_events, first),
         further_events,
         deleted,
@@ -128,13 +134,17 @@ impl SharedRead for FirstPages {
         let mut requests: Vec<Option<Asked>> = requests.into_iter().map(Some).collect();
         // The last one is answered when the connection is free: its entity may want to read on.
         let mut last = None;
-        let read = look_up(&connection, &self.selects, &wanted, most, |place, found| {
+        let found = |place: usize, found| {
             let next = requests[place].take().map(|asked| (asked, found));
             if let Some((asked, found)) = std::mem::replace(&mut last, next) {
                 self.answer(asked, found);
             }
-        });
-        let read = read.await;
+        };
+        let read = if are_whole(&self.selects, &wanted) {
+            whole::look_up(&connection, &self.selects, &wanted, most, found).await
+        } else {
+            look_up(&connection, &self.selects, &wanted, most, found).await
+        };
         drop(connection);
         if let Some((asked, found)) = last {
             self.answer(asked, found);

@@ -141,6 +141,58 @@ async fn replays_that_wait_become_few_statements_and_each_gets_what_it_wants() {
     assert!(after - before < 150, "{} statements", after - before);
 }
 
+/// A shared query must tell of each history what a query of its own tells: where its newest events are marked,
+/// all of them, so many of the first that the page is full of them, or some are missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_histories_that_share_a_query_are_what_each_is_alone() {
+    const HISTORIES: i64 = 260;
+    let store = Store::open().await;
+    fill(&store, HISTORIES).await;
+    let histories = |rest: i64, change: &str, which: &str| {
+        format!(
+            "{change} where substr(persistence_id, 8)::int8 % 8 = {rest} and {which} \
+             and persistence_id like 'entity-%'"
+        )
+    };
+    let (mark, delete) = ("update journal set deleted = true", "delete from journal");
+    let highest = "substr(persistence_id, 8)::int8";
+    for change in [
+        histories(1, mark, &format!("sequence_number > {highest} - 2")),
+        histories(2, mark, "true"),
+        histories(3, mark, &format!("sequence_number < {highest} - 10")),
+        histories(4, delete, "sequence_number between 4 and 6"),
+        histories(5, mark, "sequence_number = 7"),
+        histories(6, delete, "sequence_number < 9"),
+    ] {
+        store.run(&change).await;
+    }
+    for entity in (7..=HISTORIES).step_by(8) {
+        let delete = store.journal.delete(DeleteEvents {
+            persistence_id: id(format!("entity-{entity}")),
+            to: number(entity - entity % 3),
+        });
+        delete.await.unwrap();
+    }
+    let mut alone = Vec::new();
+    for entity in 0..=HISTORIES {
+        let replay = store.journal.replay(all(format!("entity-{entity}")));
+        let replay = replay.await.unwrap();
+        let ends = (replay.highest, replay.deleted_to);
+        alone.push((ends, texts(replay).await));
+    }
+    let gathering = Gathering::begin(&store).await;
+    let mut replays = Vec::new();
+    for entity in 0..=HISTORIES {
+        replays.push(ask(&store.journal, all(format!("entity-{entity}"))).await);
+    }
+    gathering.end(&store).await;
+    for (entity, (replay, alone)) in replays.into_iter().zip(alone).enumerate() {
+        let replay = replay.await.unwrap();
+        let ends = (replay.highest, replay.deleted_to);
+        assert_eq!((ends, texts(replay).await), alone, "entity-{entity}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_malformed_row_fails_its_own_history_and_no_neighbour() {
     let store = Store::open().await;

@@ -26,9 +26,8 @@ pub(super) type Ends = (Option<i64>, Option<i64>);
 /// events of each. The ends are looked up first, so that a page may hold events that came since, and
 /// never lacks one.
 ///
-/// One round trip; another one where several histories are read from their first event on and some lack
-/// it, to learn how far these are deleted. In the nested layout one for the ends, and one for the events of
-/// a few histories at a time.
+/// One round trip. In the nested layout one for the ends, and one for the events of a few histories at a
+/// time.
 ///
 /// A history that is much larger than a page breaks the query off, and what is not known yet of others is
 /// not handed over. The connection is of no more use then.
@@ -43,16 +42,9 @@ pub(super) async fn look_up(
     most: u64,
     mut found: impl FnMut(usize, Result<Found, ReplayError>),
 ) -> Result<(), Error> {
-    let ids: Vec<&str> = wanted.iter().map(|it| it.persistence_id.as_str()).collect();
-    let from_the_first =
-        selects.together && wanted.len() > 1 && wanted.iter().all(is_from_the_first);
     let (ends, mut rows) = if selects.together {
-        let sql = if from_the_first {
-            &selects.highest
-        } else {
-            &selects.edges
-        };
-        let edges = connection.prepared(sql).await?;
+        let ids = ids(wanted);
+        let edges = connection.prepared(&selects.edges).await?;
         let first_events = connection.prepared(&selects.first_events).await?;
         // Biased: the ends are asked for first. The other way round they would wait behind events that
         // nobody takes.
@@ -71,19 +63,11 @@ pub(super) async fn look_up(
     let mut histories = (0..)
         .zip(wanted.iter().zip(&ends))
         .map(|(place, (wanted, ends))| (place, History::begin(wanted, ends, most)));
-    let mut unsettled = Vec::new();
-    let mut end = |place: usize, history: History<'_>| {
-        if from_the_first && history.lacks_the_first() {
-            unsettled.push((place, history.found));
-        } else {
-            found(place, history.found);
-        }
-    };
     let mut current = histories.next();
     while let Some(row) = rows.try_next().await? {
         let row_place = index(row.try_get(0)?);
         while let Some((place, history)) = current.take_if(|(place, _)| Some(*place) < row_place) {
-            end(place, history);
+            found(place, history.found);
             current = histories.next();
         }
         let Some((_, history)) = &mut current else {
@@ -91,7 +75,7 @@ pub(super) async fn look_up(
         };
         if history.take(&row, &mut metadata) == Room::BreakOff {
             if let Some((place, history)) = current {
-                end(place, history);
+                found(place, history.found);
             }
             return Ok(());
         }
@@ -99,53 +83,15 @@ pub(super) async fn look_up(
     current
         .into_iter()
         .chain(histories)
-        .for_each(|(place, history)| end(place, history));
-    settle(connection, selects, &ids, unsettled, found).await
-}
-
-fn is_from_the_first(wanted: &ReplayEvents) -> bool {
-    wanted.from <= SequenceNumber::FIRST && wanted.to >= SequenceNumber::FIRST && wanted.limit > 0
-}
-
-/// Hands over histories of which the first events are not there, with how far they are deleted.
-async fn settle(
-    connection: &Reader<'_>,
-    selects: &Selects,
-    ids: &[&str],
-    unsettled: Vec<(usize, Result<Found, ReplayError>)>,
-    mut found: impl FnMut(usize, Result<Found, ReplayError>),
-) -> Result<(), Error> {
-    if unsettled.is_empty() {
-        return Ok(());
-    }
-    let edges = connection.prepared(&selects.edges).await?;
-    let ids: Vec<&str> = unsettled.iter().map(|(place, _)| ids[*place]).collect();
-    let ends = ends(connection, &edges, &ids).await?;
-    for ((place, history), ends) in unsettled.into_iter().zip(ends) {
-        let deleted_to = ends.first().and_then(|(_, deleted_to)| *deleted_to);
-        found(
-            place,
-            history.map(|it| it.deleted_to(deleted_to.unwrap_or_default())),
-        );
-    }
+        .for_each(|(place, history)| found(place, history.found));
     Ok(())
 }
 
-impl Found {
-    /// Somebody may have deleted more since the page was read: what is on it counts as there.
-    fn deleted_to(self, deleted_to: i64) -> Self {
-        let first = self.page.events.first();
-        let last_missing = first.map_or(self.highest, |first| first.sequence_number.previous());
-        Self {
-            deleted_to: SequenceNumber::new(deleted_to)
-                .unwrap_or_default()
-                .min(last_missing),
-            ..self
-        }
-    }
+pub(super) fn ids(wanted: &[ReplayEvents]) -> Vec<&str> {
+    wanted.iter().map(|it| it.persistence_id.as_str()).collect()
 }
 
-async fn ends(
+pub(super) async fn ends(
     connection: &Reader<'_>,
     edges: &Statement,
     ids: &[&str],
@@ -172,6 +118,15 @@ async fn events(
     connection.query_raw(first_events, wanted).await
 }
 
+/// A sequence number as the server says it; zero where there is none.
+pub(super) fn number(
+    wanted: &ReplayEvents,
+    number: Option<i64>,
+) -> Result<SequenceNumber, ReplayError> {
+    SequenceNumber::new(number.unwrap_or_default())
+        .map_err(|error| malformed(&wanted.persistence_id, error.number, error.to_string()))
+}
+
 /// One of the histories of a query, while its rows come.
 struct History<'a> {
     wanted: &'a ReplayEvents,
@@ -181,16 +136,12 @@ struct History<'a> {
 impl<'a> History<'a> {
     fn begin(wanted: &'a ReplayEvents, ends: &[Ends], most: u64) -> Self {
         let (highest, deleted_to) = ends.first().copied().unwrap_or_default();
-        let number = |number: Option<i64>| {
-            SequenceNumber::new(number.unwrap_or_default())
-                .map_err(|error| malformed(&wanted.persistence_id, error.number, error.to_string()))
-        };
         let found = || {
-            let highest = number(highest)?;
+            let highest = number(wanted, highest)?;
             let expected = (highest.get() - wanted.from.get()).saturating_add(1);
             Ok(Found {
                 highest,
-                deleted_to: number(deleted_to)?,
+                deleted_to: number(wanted, deleted_to)?,
                 page: Page::asked(
                     wanted.limit.min(most),
                     u64::try_from(expected).unwrap_or_default(),
@@ -216,14 +167,6 @@ impl<'a> History<'a> {
         }
         room
     }
-
-    /// Whether there are events, and the first one is not among those that came.
-    fn lacks_the_first(&self) -> bool {
-        self.found.as_ref().is_ok_and(|it| {
-            let first = it.page.events.first().map(|first| first.sequence_number);
-            it.highest > SequenceNumber::ZERO && first != Some(SequenceNumber::FIRST)
-        })
-    }
 }
 
 #[cfg(test)]
@@ -239,7 +182,7 @@ mod tests {
 
     const EXECUTE: [&str; 4] = [
         "execute edges (array['entity-1', 'entity-2'])",
-        "execute highest (array['entity-1', 'entity-2'])",
+        "execute whole (array['entity-1', 'entity-2'], array[5, 5])",
         "execute first_events (array['entity-1', 'entity-2'], array[1, 1], array[9, 9], array[5, 5])",
         "execute further_events ('entity-1', 1, 9, 5)",
     ];
@@ -283,10 +226,10 @@ mod tests {
         let prepare = format!(
             "set plan_cache_mode = force_generic_plan; \
              prepare edges as {}; \
-             prepare highest as {}; \
+             prepare whole as {}; \
              prepare first_events as {}; \
              prepare further_events as {}",
-            selects.edges, selects.highest, selects.first_events, selects.further_events
+            selects.edges, selects.whole, selects.first_events, selects.further_events
         );
         connection.batch_execute(&prepare).await.unwrap();
         let at_first = [IN_ORDER, AS_A_WHOLE[0], AS_A_WHOLE[1]];

@@ -15,6 +15,7 @@ pub(super) struct Page {
     pub(super) events: Vec<EventEnvelope>,
     asked: u64,
     bytes: usize,
+    passed_over: u64,
     /// Bytes of rows behind it that came for nothing.
     refused: usize,
 }
@@ -38,6 +39,7 @@ impl Page {
             events: Vec::with_capacity(expected),
             asked: most,
             bytes: 0,
+            passed_over: 0,
             refused: 0,
         }
     }
@@ -57,10 +59,15 @@ impl Page {
         }
     }
 
+    /// The next row is a deleted one, which came in place of an event.
+    pub(super) const fn pass_over(&mut self) {
+        self.passed_over += 1;
+    }
+
     /// What is still wanted behind this page.
     pub(super) fn rest(&self, wanted: &ReplayEvents) -> Option<ReplayEvents> {
         let given = self.events.len() as u64;
-        if self.refused == 0 && given < self.asked {
+        if self.refused == 0 && given + self.passed_over < self.asked {
             return None;
         }
         let from = match self.events.last() {

@@ -9,7 +9,7 @@ pub(super) struct Selects {
     /// Whether one statement reads several histories; `each` has those for one otherwise.
     pub(super) together: bool,
     pub(super) edges: String,
-    pub(super) highest: String,
+    pub(super) whole: String,
     pub(super) first_events: String,
     /// Of one persistence id.
     pub(super) further_events: String,
@@ -20,7 +20,7 @@ impl Selects {
         Self {
             together: layout != Layout::Nested,
             edges: edges(extent),
-            highest: highest(extent),
+            whole: whole(extent),
             first_events: first_events(extent),
             further_events: events_by_persistence_id(&extent.join("$1"), &extent.within("known")),
         }
@@ -63,14 +63,30 @@ fn edges(extent: Extent) -> String {
     )
 }
 
-/// The highest sequence numbers of the histories of $1, by one entry of the primary key each: all that
-/// is needed of histories that are read from their first event on and of which nothing is deleted.
-fn highest(extent: Extent) -> String {
+/// The histories of $1 from their first event on, of each at most as many rows as stand in its place in
+/// $2; rows that are marked, too, and one row without an event where there is none. Before the columns of an
+/// event stand its place in $1, from 1, what else is known of the highest sequence number, and whether it is
+/// marked. The highest is that of the last row unless there are more rows: it is looked up only where none
+/// came, or so many that there may be more. Numbers begin at 1, so that the last one of as many as were asked
+/// for has at least that number.
+fn whole(extent: Extent) -> String {
+    let (join, within) = (extent.join("wanted.id"), extent.within("known"));
     let highest = extent.highest("known", "wanted.id");
-    let join = extent.join("wanted.id");
+    let known = match extent {
+        Extent::Unknown => "null::int8",
+        Extent::From | Extent::FromTo => "known.max_sequence_number",
+    };
+    let columns = event_columns!();
     format!(
-        "select place, {highest}, null::int8 \
-         from unnest($1::text[]) with ordinality as wanted (id, place) {join}"
+        "select wanted.place, \
+           case when events.sequence_number < wanted.most then {known} else {highest} end, events.* \
+         from unnest($1::text[], $2::int8[]) with ordinality as wanted (id, most, place) {join} \
+         left join lateral ( \
+           select deleted, {columns} from journal \
+           where persistence_id = wanted.id and sequence_number > coalesce( \
+             (select deleted_to from journal_deletion where persistence_id = wanted.id), 0) {within} \
+           order by sequence_number limit wanted.most \
+         ) as events on true"
     )
 }
 

@@ -41,14 +41,14 @@ pub(crate) async fn run(
     small.fill(0, MILLION).await?;
     let large = Grown::make(plan, layout, "annals_bench").await?;
     let (mut lines, mut sizes) = (Vec::new(), Vec::new());
-    let mut events = 0;
+    // Writers of each run have ids of their own.
+    let (mut events, mut run) = (0, 0);
     for millions in millions {
         large.fill(events, millions * MILLION).await?;
         events = millions * MILLION;
         sizes.push((*millions, large.size(events).await?));
         let case = |what: &str| format!("{what}-{layout}-{millions}M");
         let append = case("append");
-        let mut run = 0;
         let rounds = plan.alternate(&append, async |side, time| {
             run += 1;
             Grown::of(side, &small, &large)

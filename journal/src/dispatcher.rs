@@ -51,8 +51,8 @@ struct Tagged {
     tags: Result<TagLiterals, WriteError>,
 }
 
-/// How many messages are taken before batches are formed again.
-const AT_ONCE: usize = 1024;
+/// How many messages are taken before batches are formed again: as many as stay in a cache on their way.
+const AT_ONCE: usize = 128;
 
 impl Dispatcher {
     pub(crate) fn spawn(
@@ -222,10 +222,10 @@ impl Dispatcher {
             let error = WriteError::earlier_failed(&write);
             self.refuse(write, reply, error);
         }
+        if self.parked.is_empty() {
+            return;
+        }
         for persistence_id in settled {
-            if self.queue.is_busy(&persistence_id) {
-                continue;
-            }
             for message in self.parked.remove(&persistence_id).unwrap_or_default() {
                 self.serve(message);
             }

@@ -5,8 +5,10 @@
 //! single write; nothing is lost.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::{Entry, HashMap};
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
+
+use foldhash::{HashMap, HashMapExt};
 
 /// What the queue must know of a write.
 pub(crate) trait Weigh {
@@ -121,8 +123,8 @@ impl<W: Weigh> Queue<W> {
         Some((lane, self.fill(lane, budget)))
     }
 
-    /// The lane has dealt with its batch. Gives back what waited behind the writes of `failed`
-    /// keys, which must not be stored any more.
+    /// The lane has dealt with its batch. Gives back the keys of which nothing waits, and what waited behind
+    /// the writes of `failed` keys, which must not be stored any more.
     pub(crate) fn lane_free<'a>(
         &mut self,
         lane: usize,
@@ -140,9 +142,10 @@ impl<W: Weigh> Queue<W> {
             .flat_map(|key| self.refuse(key))
             .collect::<Vec<_>>();
         self.waiting -= refused.len();
-        for key in &keys {
-            self.release(key);
-        }
+        let keys = keys
+            .into_iter()
+            .filter_map(|key| self.release(key))
+            .collect();
         (keys, refused)
     }
 
@@ -154,18 +157,18 @@ impl<W: Weigh> Queue<W> {
             .unwrap_or_default()
     }
 
-    /// Lets the line of a key go on whose write was under way, or forgets the key if nothing waits.
-    fn release(&mut self, key: &W::Key) {
-        let Some(line) = self.lines.get_mut(key) else {
-            return;
+    /// Lets the line of a key go on whose write was under way, or gives the key back if nothing waits.
+    fn release(&mut self, key: W::Key) -> Option<W::Key> {
+        let Entry::Occupied(mut line) = self.lines.entry(key) else {
+            return None;
         };
-        let Some(next) = line.behind.pop_front() else {
-            self.lines.remove(key);
-            return;
+        let Some(next) = line.get_mut().behind.pop_front() else {
+            return Some(line.remove_entry().0);
         };
-        line.under_way = false;
-        self.ready_events += next.events() + line.events_behind();
+        line.get_mut().under_way = false;
+        self.ready_events += next.events() + line.get().events_behind();
         self.ready.push_back(next);
+        None
     }
 
     fn fill(&mut self, lane: usize, mut budget: Budget) -> Vec<W> {

@@ -52,6 +52,15 @@ pub(super) fn cases() -> Vec<Case> {
         let ours = NewJournal::new(Layout::Nested);
         beside("nested-beside-flat", work, ours, NewJournal::default())
     });
+    let nested_kept = FEW.map(|work| {
+        let ours = NewJournal::new(Layout::Nested);
+        beside(
+            "nested-beside-flat-with-metadata",
+            work,
+            ours,
+            with_metadata(),
+        )
+    });
     let kept = WORK.map(|work| {
         let yardstick = NewJournal::default();
         beside(
@@ -70,6 +79,7 @@ pub(super) fn cases() -> Vec<Case> {
     ordering
         .into_iter()
         .chain(nested)
+        .chain(nested_kept)
         .chain(kept)
         .chain(trigger)
         .collect()

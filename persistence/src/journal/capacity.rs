@@ -51,6 +51,8 @@ pub(super) struct Admission {
     room: Arc<Room>,
     events: u32,
     kibibytes: u32,
+    /// Counted once; the events themselves may be far from whoever asks next.
+    pub(super) bytes: usize,
 }
 
 /// What a write takes up.
@@ -77,16 +79,18 @@ impl Admissions {
     /// turned away before it is not let in, wherever the two are on their way.
     pub(super) async fn admit(&self, write: &WriteEvents) -> Result<Admission, WriteError> {
         self.turned_away.look_ahead(write)?;
+        let bytes = write.bytes();
         let at_most = |wanted: usize, of: u32| u32::try_from(wanted).unwrap_or(of).min(of.max(1));
         let share = Share {
             events: at_most(write.events.len(), self.capacity.events),
             // At least one, so that a small write queues behind a large one instead of overtaking it.
-            kibibytes: at_most(write.bytes().div_ceil(1024).max(1), self.capacity.kibibytes),
+            kibibytes: at_most(bytes.div_ceil(1024).max(1), self.capacity.kibibytes),
         };
         let mut admission = Admission {
             room: Arc::clone(&self.room),
             events: 0,
             kibibytes: 0,
+            bytes,
         };
         // Nobody is overtaken: a semaphore for which somebody waits has no permits left.
         if admission.try_take(share) {

@@ -77,6 +77,9 @@ impl WriteEvents {
 
     /// How many bytes the payloads have.
     pub fn bytes(&self) -> usize {
+        if let Some(admission) = &self.admission {
+            return admission.bytes;
+        }
         self.events
             .iter()
             .map(|event| event.payload.bytes.len())

@@ -10,6 +10,7 @@ mod protocol;
 mod reads;
 mod recover_many;
 mod replay;
+mod stall;
 
 use crate::cases::Case;
 pub(crate) use protocol::{ProtocolWriter, highest};
@@ -23,6 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(latency::cases());
     cases.extend(processes::cases());
     cases.extend(layouts::cases());
+    cases.push(stall::case());
     cases.extend(import::cases());
     cases
 }

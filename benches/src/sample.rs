@@ -32,6 +32,7 @@ impl fmt::Display for Throughput {
 pub(crate) struct Latency {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
+    pub(crate) longest: Duration,
 }
 
 /// How long each answer took. Every writer keeps its own, so it must be small while it is empty.
@@ -59,6 +60,7 @@ impl Latencies {
         Latency {
             p50: at(50),
             p99: at(99),
+            longest: Duration::from_micros(self.0.last().copied().unwrap_or_default().into()),
         }
     }
 }

@@ -20,7 +20,7 @@ pub trait SharedRead: Send + Sync + 'static {
     /// Whether somebody still waits for the answer.
     fn is_awaited(&self, request: &Self::Request) -> bool;
 
-    /// Answers all of them by one query or few; of several at least the first.
+    /// Answers all of them by one query or few; each that is left without an answer is then read alone.
     ///
     /// Give the connection back before an answer makes somebody read on.
     ///

@@ -10,6 +10,10 @@ mod ordering {
     ));
 }
 
+mod nested {
+    annals_testkit::query_suite!(super::super::suite::setup(annals_postgres::Layout::Nested));
+}
+
 use std::num::NonZeroU64;
 use std::sync::{Arc, Weak};
 
@@ -19,21 +23,12 @@ use annals_postgres::{Layout, NewJournal, Pool, TestDatabase};
 use annals_query::Queries;
 use tokio::sync::Mutex;
 
-/// All in one database: the cases look at nothing but what is their own.
 async fn setup(layout: Layout) -> (JournalRef, QueryRef, Arc<TestDatabase>) {
-    static SHARED: [Mutex<Weak<TestDatabase>>; 3] = [const { Mutex::const_new(Weak::new()) }; 3];
-    let mut shared = SHARED[layout as usize].lock().await;
-    let database = match shared.upgrade() {
-        Some(database) => database,
-        None => {
-            let size = NonZeroU64::new(500).unwrap();
-            let journal = NewJournal::new(layout).partition_size(size);
-            Arc::new(TestDatabase::create_as(&journal).await.unwrap())
-        }
+    let database = match layout {
+        Layout::Flat | Layout::Ordering => shared(layout).await,
+        // A query over all events locks the partitions of all persistence ids.
+        Layout::Nested => Arc::new(create(layout).await),
     };
-    *shared = Arc::downgrade(&database);
-    drop(shared);
-
     let settings = database.settings();
     let pool = Pool::new(settings.clone(), 4);
     let journal = Journal::start(&settings, pool.clone(), JournalSettings::default())
@@ -43,4 +38,22 @@ async fn setup(layout: Layout) -> (JournalRef, QueryRef, Arc<TestDatabase>) {
         .await
         .unwrap();
     (journal.journal().clone(), queries, database)
+}
+
+/// All in one database: the cases look at nothing but what is their own.
+async fn shared(layout: Layout) -> Arc<TestDatabase> {
+    static SHARED: [Mutex<Weak<TestDatabase>>; 3] = [const { Mutex::const_new(Weak::new()) }; 3];
+    let mut shared = SHARED[layout as usize].lock().await;
+    let database = match shared.upgrade() {
+        Some(database) => database,
+        None => Arc::new(create(layout).await),
+    };
+    *shared = Arc::downgrade(&database);
+    database
+}
+
+async fn create(layout: Layout) -> TestDatabase {
+    let size = NonZeroU64::new(500).unwrap();
+    let journal = NewJournal::new(layout).partition_size(size);
+    TestDatabase::create_as(&journal).await.unwrap()
 }

@@ -85,10 +85,29 @@ pub(crate) async fn forbid_rows(store: &Store) {
     store.journal.write(taken).await.unwrap();
 }
 
+/// The same for tables with partitions, where a unique index can hold nothing of what is in `metadata`.
+pub(crate) async fn forbid_rows_of_partitions(store: &Store) {
+    store.run(CONSTRAINTS_OF_PARTITIONS).await;
+}
+
 const CONSTRAINTS: &str = "
 alter table journal add constraint short check (octet_length(message) < 20000);
 create unique index one_of_a_kind on journal ((metadata->'meta'->>'unique'));
 create index on journal (encode(message, 'hex'));";
+
+const CONSTRAINTS_OF_PARTITIONS: &str = "
+alter table journal add constraint short check (octet_length(message) < 20000);
+create index on journal (encode(message, 'hex'));
+create table kinds (kind text constraint one_of_a_kind primary key);
+insert into kinds values ('taken');
+create function keep_kind() returns trigger language plpgsql as $$
+begin
+    insert into kinds select new.metadata->'meta'->>'unique';
+    return null;
+end
+$$;
+create trigger keep_kind after insert on journal for each row
+    when (new.metadata->'meta' ? 'unique') execute function keep_kind();";
 
 /// A trigger with rules of its own.
 pub(crate) const TRIGGER: &str = "
@@ -103,6 +122,10 @@ begin
 end
 $$;
 create trigger rules before insert on journal for each row execute function rules();";
+
+/// Whoever connects from now on finds no rules.
+pub(crate) const NO_TRIGGER: &str = "alter table journal disable trigger rules";
+pub(crate) const TRIGGER_AGAIN: &str = "alter table journal enable trigger rules";
 
 /// Text that does not compress.
 fn noise(length: usize) -> String {

@@ -4,24 +4,27 @@ use crate::store::{Store, until};
 
 /// Keeps every writer waiting at a lock on the table, while readers go on, or readers as well: so
 /// what they are to do gathers in batches that do not depend on time.
-pub(crate) struct Hold(Connection);
+pub(crate) struct Hold<'a> {
+    store: &'a Store,
+    connection: Connection,
+}
 
-impl Hold {
+impl<'a> Hold<'a> {
     /// Writers that come from now on wait.
-    pub(crate) async fn on(store: &Store) -> Self {
+    pub(crate) async fn on(store: &'a Store) -> Self {
         Self::lock(store, "share").await
     }
 
     /// Readers that come from now on wait, and writers too.
-    pub(crate) async fn on_readers(store: &Store) -> Self {
+    pub(crate) async fn on_readers(store: &'a Store) -> Self {
         Self::lock(store, "access exclusive").await
     }
 
-    async fn lock(store: &Store, mode: &str) -> Self {
-        let connection = store.connect().await;
+    async fn lock(store: &'a Store, mode: &str) -> Self {
+        let connection = store.borrow().await;
         let lock = format!("begin; lock table journal in {mode} mode");
         connection.batch_execute(&lock).await.unwrap();
-        Self(connection)
+        Self { store, connection }
     }
 
     /// Returns once at least so many statements wait for this lock.
@@ -31,7 +34,7 @@ impl Hold {
              where relation = 'journal'::regclass and not granted \
                and database = (select oid from pg_database where datname = current_database())"
         );
-        until(&self.0, &sql).await;
+        until(&self.connection, &sql).await;
     }
 
     /// Ends the sessions of all that wait for this lock; gives how many there were.
@@ -39,10 +42,11 @@ impl Hold {
         let kill = "select count(pg_terminate_backend(pid)) from pg_locks \
                     where relation = 'journal'::regclass and not granted \
                       and database = (select oid from pg_database where datname = current_database())";
-        self.0.query_one(kill, &[]).await.unwrap().get(0)
+        self.connection.query_one(kill, &[]).await.unwrap().get(0)
     }
 
     pub(crate) async fn release(self) {
-        self.0.batch_execute("commit").await.unwrap();
+        self.connection.batch_execute("commit").await.unwrap();
+        self.store.give_back(self.connection);
     }
 }

@@ -1,13 +1,13 @@
 //! The connection is lost at every statement in the life of a batch.
 
-use annals_journal::JournalSettings;
 use annals_persistence::{JournalRef, Outcome, WriteError, WriteEvents};
-use annals_postgres::{Cut, PrivateServer, TestProxy};
+use annals_postgres::{Cut, TestProxy};
 
 use crate::cut::through;
-use crate::guilt::{Guilt, TRIGGER, forbid_rows, plain};
+use crate::ground::{Ground, Kind, Rows};
+use crate::guilt::{Guilt, NO_TRIGGER, TRIGGER, TRIGGER_AGAIN, plain};
 use crate::hold::Hold;
-use crate::store::{Store, accepted};
+use crate::store::accepted;
 use crate::writes::{Answer, earlier_failed, events_at, id, send, write};
 
 const CUTS: [Cut; 3] = [
@@ -28,52 +28,52 @@ enum Trigger {
 }
 
 struct World {
-    server: PrivateServer,
-    store: Store,
+    ground: Ground,
     proxy: TestProxy,
     journal: JournalRef,
+    kinds: Vec<Guilt>,
+    trigger: Trigger,
 }
 
 impl World {
-    async fn new() -> Self {
-        let server = PrivateServer::builder().durable(false).start();
-        let server = server.await.unwrap();
-        let store = Store::on(&server, JournalSettings::default()).await;
-        let proxy = TestProxy::to(&server.settings()).await;
-        let journal = through(&proxy, &store).await;
+    /// With these kinds of guilt in each batch.
+    async fn new(kind: Kind, kinds: &[Guilt], trigger: Trigger) -> Self {
+        let ground = Ground::with_one_lane(kind).await;
+        match trigger {
+            Trigger::None => ground.forbid_rows().await,
+            Trigger::Old | Trigger::JustMade => ground.run(TRIGGER).await,
+        }
+        let proxy = TestProxy::to(&ground.store.settings).await;
+        let journal = through(&proxy, &ground.store).await;
         Self {
-            server,
-            store,
+            ground,
             proxy,
             journal,
+            kinds: kinds.to_vec(),
+            trigger,
         }
     }
 
-    /// Cuts at each thing that is sent while a batch is stored that holds these kinds of guilt.
-    async fn cut_everywhere(&mut self, kinds: &[Guilt], trigger: Trigger) {
+    /// Cuts at each thing that is sent while a batch is stored.
+    async fn cut_everywhere(&mut self) {
         for cut in CUTS {
-            let positions = self.positions(cut, kinds, trigger).await;
+            let positions = self.positions(cut).await;
             assert!((1..POSITIONS).contains(&positions), "{cut:?}: {positions}");
         }
         self.journal.drain().await;
-        self.store.journal.drain().await;
-        self.server.stop_immediately().await.unwrap();
+        self.ground.store.journal.drain().await;
     }
 
     /// How many there were.
-    async fn positions(&mut self, cut: Cut, kinds: &[Guilt], trigger: Trigger) -> usize {
-        let first = usize::from(trigger == Trigger::JustMade);
+    async fn positions(&mut self, cut: Cut) -> usize {
+        let first = usize::from(self.trigger == Trigger::JustMade);
         for position in first..POSITIONS {
-            if trigger == Trigger::JustMade {
-                self.store
-                    .run("alter table journal disable trigger rules")
-                    .await;
-                self.journal = through(&self.proxy, &self.store).await;
-                self.store
-                    .run("alter table journal enable trigger rules")
-                    .await;
+            if self.trigger == Trigger::JustMade {
+                self.ground.run(NO_TRIGGER).await;
+                self.journal = through(&self.proxy, &self.ground.store).await;
+                self.ground.run(TRIGGER_AGAIN).await;
             }
-            self.batch(&format!("{cut:?} {position}"), position, cut, kinds)
+            self.batch(&format!("{cut:?} {position}"), position, cut)
                 .await;
             let is_beyond = self.proxy.cuts_left() > 0;
             self.proxy.forget_plan();
@@ -84,23 +84,32 @@ impl World {
         POSITIONS
     }
 
-    async fn batch(&self, what: &str, position: usize, cut: Cut, kinds: &[Guilt]) {
-        let mut writes = Vec::new();
-        for (place, guilt) in kinds.iter().enumerate() {
-            writes.push(self.guilty(&format!("{what} {place} guilty"), *guilt).await);
+    async fn batch(&self, what: &str, position: usize, cut: Cut) {
+        // A statement that was cut off must not come about in the next batch.
+        self.proxy.settled().await;
+        self.ground.empty().await;
+        let (mut writes, mut expected) = (Vec::new(), Rows::new());
+        for (place, guilt) in self.kinds.iter().enumerate() {
+            let (bad, behind) = guilty(&format!("{place} guilty"), *guilt);
+            guilt.prepare(&self.ground.store, &bad).await;
+            if *guilt == Guilt::Taken {
+                expected.push((format!("{place} guilty"), 1, "before".to_owned()));
+            }
+            writes.push((bad, behind));
         }
-        let hold = Hold::on(&self.store).await;
-        let plug = id(format!("{what} plug"));
-        let plug = send(&self.journal, write(&plug, 1, ["plug"])).await;
+        let hold = Hold::on(&self.ground.store).await;
+        let plug = send(&self.journal, write(&id("plug"), 1, ["plug"])).await;
+        expected.push(("plug".to_owned(), 1, "plug".to_owned()));
         hold.holds(1).await;
         let (mut sound, mut guilty) = (Vec::new(), Vec::new());
-        for (place, (guilt, (bad, behind))) in kinds.iter().zip(writes).enumerate() {
-            for neighbour in 0..2 {
-                let neighbour = id(format!("{what} {place} neighbour {neighbour}"));
-                for first in [1, 3] {
-                    let write = write(&neighbour, first, ["a", "b"]);
-                    sound.push(send(&self.journal, write).await);
-                }
+        for (place, (guilt, (bad, behind))) in self.kinds.iter().zip(writes).enumerate() {
+            let neighbour = format!("{place} neighbour");
+            for first in [1, 3] {
+                let write = write(&id(&neighbour), first, ["a", "b"]);
+                sound.push(send(&self.journal, write).await);
+                let texts = [(first, "a"), (first + 1, "b")];
+                let rows = texts.map(|(number, text)| (neighbour.clone(), number, text.into()));
+                expected.extend(rows);
             }
             let bad = send(&self.journal, bad).await;
             guilty.push((*guilt, bad, send(&self.journal, behind).await));
@@ -119,49 +128,17 @@ impl World {
         for (guilt, bad, behind) in guilty {
             expect_told(what, guilt, bad, behind).await;
         }
-        self.expect_stored(what, kinds).await;
+        expected.sort();
+        assert_eq!(self.ground.rows().await, expected, "{what}");
     }
+}
 
-    /// Two events of which the second is bad, and a write behind them.
-    async fn guilty(&self, name: &str, guilt: Guilt) -> (WriteEvents, WriteEvents) {
-        let guilty = id(name);
-        let mut bad = events_at(&guilty, 1, vec![plain(1), plain(2)]);
-        guilt.spoil(&mut bad.events[1]);
-        if guilt == Guilt::Taken {
-            self.store
-                .run(&format!(
-                    "insert into journal (persistence_id, sequence_number, message, tags, metadata) \
-                     values ('{name}', 1, 'before', '{{}}', '{{}}')"
-                ))
-                .await;
-        }
-        (bad, write(&guilty, 3, ["behind"]))
-    }
-
-    async fn expect_stored(&self, what: &str, kinds: &[Guilt]) {
-        let connection = self.store.connect().await;
-        let rows = connection
-            .query(
-                "select sequence_number from journal where starts_with(persistence_id, $1) \
-                 and persistence_id like '%neighbour%' order by persistence_id, ordering",
-                &[&format!("{what} ")],
-            )
-            .await
-            .unwrap();
-        let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-        let expected = std::iter::repeat_n([1, 2, 3, 4], 2 * kinds.len());
-        assert!(numbers.into_iter().eq(expected.flatten()), "{what}");
-        let taken = kinds.iter().filter(|kind| **kind == Guilt::Taken).count();
-        let others = connection
-            .query(
-                "select from journal where starts_with(persistence_id, $1) \
-                 and persistence_id like '%guilty%'",
-                &[&format!("{what} ")],
-            )
-            .await
-            .unwrap();
-        assert_eq!(others.len(), taken, "{what}");
-    }
+/// Two events of which the second is bad, and a write behind them.
+fn guilty(name: &str, guilt: Guilt) -> (WriteEvents, WriteEvents) {
+    let guilty = id(name);
+    let mut bad = events_at(&guilty, 1, vec![plain(1), plain(2)]);
+    guilt.spoil(&mut bad.events[1]);
+    (bad, write(&guilty, 3, ["behind"]))
 }
 
 /// What has a code of its own might have been stored by a try whose answer was lost, for all that is
@@ -177,28 +154,50 @@ async fn expect_told(what: &str, guilt: Guilt, bad: Answer, behind: Answer) {
     assert_eq!(earlier_failed(behind.result().await), 3, "{what}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn everybody_is_told_the_truth_wherever_the_connection_is_lost() {
-    let mut world = World::new().await;
-    forbid_rows(&world.store).await;
-    let kinds = [Guilt::Check, Guilt::Taken, Guilt::Unique];
-    world.cut_everywhere(&kinds, Trigger::None).await;
-}
+/// Each batch finds its partitions, but for the first.
+mod everybody_is_told_the_truth_wherever_the_connection_is_lost {
+    use super::*;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_where_a_trigger_objects_or_skips() {
-    let mut world = World::new().await;
-    world.store.run(TRIGGER).await;
-    world.journal = through(&world.proxy, &world.store).await;
-    world
-        .cut_everywhere(&Guilt::BY_TRIGGERS, Trigger::Old)
-        .await;
-}
+    const BOTH: [Guilt; 2] = [Guilt::Taken, Guilt::Skipped];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_where_what_is_left_of_a_write_is_taken_back() {
-    let mut world = World::new().await;
-    world.store.run(TRIGGER).await;
-    let kinds = [Guilt::Skipped, Guilt::Skipped];
-    world.cut_everywhere(&kinds, Trigger::JustMade).await;
+    #[tokio::test(flavor = "multi_thread")]
+    async fn flat() {
+        let kinds = [Guilt::Check, Guilt::Taken, Guilt::Unique];
+        let mut world = World::new(Kind::Flat, &kinds, Trigger::None).await;
+        world.cut_everywhere().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn flat_where_a_trigger_objects_or_skips() {
+        let mut world = World::new(Kind::Flat, &Guilt::BY_TRIGGERS, Trigger::Old).await;
+        world.cut_everywhere().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn flat_where_what_is_left_of_a_write_is_taken_back() {
+        let kinds = [Guilt::Skipped, Guilt::Skipped];
+        let mut world = World::new(Kind::Flat, &kinds, Trigger::JustMade).await;
+        world.cut_everywhere().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn flat_with_metadata() {
+        let mut world = World::new(Kind::FlatWithMetadata, &BOTH, Trigger::Old).await;
+        world.cut_everywhere().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn ordering() {
+        let mut world = World::new(Kind::Ordering, &BOTH, Trigger::Old).await;
+        world.cut_everywhere().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nested() {
+        // Places are looked up one by one: two guilty writes take many statements.
+        for guilt in BOTH {
+            let mut world = World::new(Kind::Nested, &[guilt], Trigger::Old).await;
+            world.cut_everywhere().await;
+        }
+    }
 }

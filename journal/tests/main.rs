@@ -7,6 +7,7 @@ mod cut;
 mod deletes;
 mod edges;
 mod gate;
+mod ground;
 mod guilt;
 mod halving;
 mod hold;

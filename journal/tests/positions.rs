@@ -1,9 +1,10 @@
 //! A bad row in every position of a batch.
 
-use annals_persistence::{NewEvent, PersistenceId, WriteError, WriteEvents};
+use annals_persistence::{NewEvent, WriteError, WriteEvents};
 use annals_postgres::{PrivateServer, connect};
 
-use crate::guilt::{Guilt, TRIGGER, forbid_rows, plain};
+use crate::ground::{Ground, Kind, Rows, in_each_kind};
+use crate::guilt::{Guilt, NO_TRIGGER, TRIGGER, TRIGGER_AGAIN, plain};
 use crate::hold::Hold;
 use crate::store::{ONE_LANE, Store, accepted};
 use crate::writes::{earlier_failed, events_at, id, rejection, send, write};
@@ -24,35 +25,39 @@ const WRITES: [(usize, usize); 12] = [
     (1, 3),
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_row_in_any_position_fails_alone() {
-    let store = Store::with_one_lane().await;
-    forbid_rows(&store).await;
-    every_position(&store, &Guilt::WITHOUT_TRIGGERS).await;
+in_each_kind! {
+    a_bad_row_in_any_position_fails_alone
+    a_row_that_a_trigger_forbids_or_skips_in_any_position_fails_alone
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_a_trigger_forbids_or_skips_in_any_position_fails_alone() {
-    let store = Store::with_one_lane().await;
-    store.run(TRIGGER).await;
-    every_position(&store, &Guilt::BY_TRIGGERS).await;
+async fn a_bad_row_in_any_position_fails_alone(kind: Kind) {
+    let ground = Ground::with_one_lane(kind).await;
+    ground.forbid_rows().await;
+    every_position(&ground, &Guilt::WITHOUT_TRIGGERS).await;
+}
+
+async fn a_row_that_a_trigger_forbids_or_skips_in_any_position_fails_alone(kind: Kind) {
+    let mut ground = Ground::with_one_lane(kind).await;
+    ground.run(TRIGGER).await;
+    // The lanes of the store were open before.
+    ground.store.journal = ground.store.another(ONE_LANE).await;
+    every_position(&ground, &Guilt::BY_TRIGGERS).await;
 }
 
 /// The lanes were open before the trigger was made, and learn of it by the first row that is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trigger_that_skips_rows_is_noticed_whenever_it_comes() {
-    let mut store = Store::with_one_lane().await;
-    store.run(TRIGGER).await;
-    let mut round = 0;
+    let mut ground = Ground::with_one_lane(Kind::Flat).await;
+    ground.run(TRIGGER).await;
     for (position, (_, events)) in WRITES.into_iter().enumerate() {
         for event in 0..events {
-            store.run("alter table journal disable trigger rules").await;
-            store.journal = store.another(ONE_LANE).await;
-            store.run("alter table journal enable trigger rules").await;
+            ground.run(NO_TRIGGER).await;
+            ground.store.journal = ground.store.another(ONE_LANE).await;
+            ground.run(TRIGGER_AGAIN).await;
             for _ in 0..2 {
-                round += 1;
-                let batch = Batch::new(round, Guilt::Skipped, position, event);
-                batch.check(&store).await;
+                Batch::new(Guilt::Skipped, position, event)
+                    .check(&ground)
+                    .await;
             }
         }
     }
@@ -93,22 +98,18 @@ async fn a_text_that_the_encoding_of_the_database_lacks_fails_alone() {
     store.journal.drain().await;
 }
 
-async fn every_position(store: &Store, kinds: &[Guilt]) {
-    let mut round = 0;
+async fn every_position(ground: &Ground, kinds: &[Guilt]) {
     for guilt in kinds {
         for (position, (_, events)) in WRITES.into_iter().enumerate() {
             for event in 0..events {
-                round += 1;
-                Batch::new(round, *guilt, position, event)
-                    .check(store)
-                    .await;
+                let batch = Batch::new(*guilt, position, event);
+                batch.check(ground).await;
             }
         }
     }
 }
 
 struct Batch {
-    round: usize,
     guilt: Guilt,
     writes: Vec<WriteEvents>,
     /// The first write that cannot be stored.
@@ -117,10 +118,10 @@ struct Batch {
 
 impl Batch {
     /// All events are sound, but for this one.
-    fn new(round: usize, guilt: Guilt, position: usize, event: usize) -> Self {
+    fn new(guilt: Guilt, position: usize, event: usize) -> Self {
         let mut writes: Vec<WriteEvents> = Vec::new();
         for (place, (whose, count)) in WRITES.into_iter().enumerate() {
-            let whose = entity(round, whose);
+            let whose = id(whose.to_string());
             let before = writes.iter().rfind(|write| write.persistence_id == whose);
             let first = before.map_or(1, |write| write.last().unwrap().next().get());
             let events: Vec<NewEvent> = (0..count).map(|it| plain(10 * place + it)).collect();
@@ -133,7 +134,6 @@ impl Batch {
             _ => Some(position),
         };
         Self {
-            round,
             guilt,
             guilty: guilty.unwrap(),
             writes,
@@ -142,17 +142,17 @@ impl Batch {
 
     /// Sends them as one batch; expects that the guilty one is told so, that those of its persistence
     /// id behind it are given up, and that all others are stored.
-    async fn check(self, store: &Store) {
-        let what = format!(
-            "{:?} in {} of round {}",
-            self.guilt, self.guilty, self.round
-        );
-        let journal = &store.journal;
+    async fn check(self, ground: &Ground) {
+        let what = format!("{:?} in {}, {:?}", self.guilt, self.guilty, ground.kind);
+        let (store, journal) = (&ground.store, &ground.store.journal);
+        ground.empty().await;
         self.guilt.prepare(store, &self.writes[self.guilty]).await;
         let hold = Hold::on(store).await;
-        let plug = send(journal, write(&id(format!("plug {what}")), 1, ["plug"])).await;
+        let plug = write(&id("plug"), 1, ["plug"]);
+        let mut expected = rows_of(&plug);
+        let plug = send(journal, plug).await;
         hold.holds(1).await;
-        let (mut answers, mut expected) = (Vec::new(), Vec::new());
+        let mut answers = Vec::new();
         let whose = self.writes[self.guilty].persistence_id.clone();
         for (place, write) in self.writes.into_iter().enumerate() {
             let fails = write.persistence_id == whose && place >= self.guilty;
@@ -177,15 +177,9 @@ impl Batch {
             expected.push((whose.as_str().to_owned(), 1, "before".to_owned()));
         }
         expected.sort();
-        assert_eq!(stored(store, self.round).await, expected, "{what}");
+        assert_eq!(ground.rows().await, expected, "{what}");
     }
 }
-
-fn entity(round: usize, number: usize) -> PersistenceId {
-    id(format!("{round}/{number}"))
-}
-
-type Rows = Vec<(String, i64, String)>;
 
 fn rows_of(write: &WriteEvents) -> Rows {
     let texts = write
@@ -196,20 +190,4 @@ fn rows_of(write: &WriteEvents) -> Rows {
         .zip(texts)
         .map(|(number, text)| (write.persistence_id.as_str().to_owned(), number, text))
         .collect()
-}
-
-async fn stored(store: &Store, round: usize) -> Rows {
-    let sql = "select persistence_id, sequence_number, convert_from(message, 'UTF8') from journal \
-               where persistence_id like $1";
-    let connection = store.connect().await;
-    let rows = connection
-        .query(sql, &[&format!("{round}/%")])
-        .await
-        .unwrap();
-    let mut rows: Rows = rows
-        .iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2)))
-        .collect();
-    rows.sort();
-    rows
 }

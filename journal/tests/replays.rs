@@ -33,14 +33,14 @@ pub(crate) fn all(persistence_id: impl Into<String>) -> ReplayEvents {
 }
 
 /// Every reader waits with a replay of its own: what is asked for from now on gathers.
-pub(crate) struct Gathering {
-    hold: Hold,
+pub(crate) struct Gathering<'a> {
+    hold: Hold<'a>,
     busy: Vec<Asked>,
     mark: Option<Answer>,
 }
 
-impl Gathering {
-    pub(crate) async fn begin(store: &Store) -> Self {
+impl<'a> Gathering<'a> {
+    pub(crate) async fn begin(store: &'a Store) -> Self {
         let hold = Hold::on_readers(store).await;
         let mut busy = Vec::new();
         for reader in 1..=READERS {

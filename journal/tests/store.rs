@@ -1,6 +1,6 @@
 //! A fresh journal, and its table as others see it.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex as StdMutex, Weak};
 use std::time::{Duration, Instant};
 
 use annals_journal::{Journal, JournalSettings};
@@ -17,6 +17,8 @@ pub(crate) struct Store {
     pub(crate) journal: JournalRef,
     pub(crate) commits: watch::Receiver<u64>,
     pub(crate) settings: Settings,
+    /// For the next who wants to look: a session takes longer to begin than most of what it is for.
+    kept: StdMutex<Vec<Connection>>,
     _database: Option<Arc<TestDatabase>>,
 }
 
@@ -87,6 +89,7 @@ impl Store {
             journal: journal.journal().clone(),
             commits: journal.commits(),
             settings,
+            kept: StdMutex::default(),
             _database: database,
         }
     }
@@ -107,6 +110,20 @@ impl Store {
         connect(&self.settings).await.unwrap()
     }
 
+    /// A connection that another has given back, or a new one; for statements that leave no trace in their
+    /// session.
+    pub(crate) async fn borrow(&self) -> Connection {
+        let kept = self.kept.lock().unwrap().pop();
+        match kept.filter(|it| !it.is_closed()) {
+            Some(connection) => connection,
+            None => self.connect().await,
+        }
+    }
+
+    pub(crate) fn give_back(&self, connection: Connection) {
+        self.kept.lock().unwrap().push(connection);
+    }
+
     /// Runs some SQL on a connection of its own.
     pub(crate) async fn run(&self, sql: &str) {
         self.connect().await.batch_execute(sql).await.unwrap();
@@ -114,12 +131,17 @@ impl Store {
 
     /// The one value that a query gives.
     pub(crate) async fn one<T: for<'a> FromSql<'a>>(&self, sql: &str) -> T {
-        one(&self.connect().await, sql).await
+        let connection = self.borrow().await;
+        let value = one(&connection, sql).await;
+        self.give_back(connection);
+        value
     }
 
     /// The values that a query of one column gives.
     pub(crate) async fn column<T: for<'a> FromSql<'a>>(&self, sql: &str) -> Vec<T> {
-        let rows = self.connect().await.query(sql, &[]).await.unwrap();
+        let connection = self.borrow().await;
+        let rows = connection.query(sql, &[]).await.unwrap();
+        self.give_back(connection);
         rows.iter().map(|row| row.get(0)).collect()
     }
 
@@ -127,6 +149,7 @@ impl Store {
     /// sessions report what they did when they end.
     pub(crate) async fn statistics<T: for<'a> FromSql<'a>>(&self, sql: &str) -> T {
         self.journal.drain().await;
+        self.kept.lock().unwrap().clear();
         let observer = self.connect().await;
         until(&observer, ALONE).await;
         one(&observer, sql).await
@@ -134,11 +157,12 @@ impl Store {
 
     /// What is stored under a persistence id: sequence number and text of each event.
     pub(crate) async fn texts(&self, persistence_id: &PersistenceId) -> Vec<(i64, String)> {
-        let connection = self.connect().await;
+        let connection = self.borrow().await;
         let rows = connection
             .query(TEXTS, &[&persistence_id.as_str()])
             .await
             .unwrap();
+        self.give_back(connection);
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 }

@@ -1,7 +1,6 @@
 //! Journals in which a write is stored only where the highest sequence number is the one before, one for
 //! each way in which that is held.
 
-use annals_journal::JournalSettings;
 use annals_persistence::JournalRef;
 use annals_postgres::Layout;
 
@@ -50,6 +49,9 @@ begin
 end
 $$";
 
+const BEGIN_ANEW: &str = "\
+delete from journal; delete from journal_metadata; select setval('journal_ordering_seq', 10)";
+
 /// For each persistence id what its row in `journal_metadata` says and the events do not.
 const WRONG: &str = "\
 select coalesce(string_agg(it::text, ' '), '') from ( \
@@ -94,9 +96,11 @@ impl World {
         }
     }
 
-    /// A journal of another process.
-    pub(crate) async fn another(&self) -> JournalRef {
-        self.store.another(JournalSettings::default()).await
+    /// Deletes everything and goes back to where the numbers began, so that no batch waits for partitions.
+    pub(crate) async fn begin_anew(&self) {
+        let connection = self.store.borrow().await;
+        connection.batch_execute(BEGIN_ANEW).await.unwrap();
+        self.store.give_back(connection);
     }
 
     /// Expects that the metadata says what the events say.

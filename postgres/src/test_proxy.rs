@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
@@ -27,6 +28,7 @@ pub enum Cut {
 pub struct TestProxy {
     settings: Settings,
     plan: Plan,
+    at_work: watch::Sender<usize>,
 }
 
 /// What is to become of the next things that clients send; `None` lets one through.
@@ -52,10 +54,12 @@ impl TestProxy {
             .user(settings.user())
             .dbname(settings.database());
         let plan = Plan::default();
-        tokio::spawn(accept(listener, socket, Arc::clone(&plan)));
+        let at_work = watch::Sender::new(0);
+        tokio::spawn(accept(listener, socket, Arc::clone(&plan), at_work.clone()));
         Self {
             settings: Settings::from_config(through).expect("settings like those of the server"),
             plan,
+            at_work,
         }
     }
 
@@ -83,9 +87,17 @@ impl TestProxy {
     pub fn cuts_left(&self) -> usize {
         lock(&self.plan).iter().flatten().count()
     }
+
+    /// Returns once the server has ended the session of every connection that was lost: nothing that was
+    /// sent before can still come about.
+    pub async fn settled(&self) {
+        let mut at_work = self.at_work.subscribe();
+        // The sender is here, so it does not go away.
+        let _ = at_work.wait_for(|sessions| *sessions == 0).await;
+    }
 }
 
-async fn accept(listener: TcpListener, socket: PathBuf, plan: Plan) {
+async fn accept(listener: TcpListener, socket: PathBuf, plan: Plan, at_work: watch::Sender<usize>) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             return;
@@ -94,12 +106,13 @@ async fn accept(listener: TcpListener, socket: PathBuf, plan: Plan) {
         let Ok(server) = UnixStream::connect(&socket).await else {
             continue;
         };
-        tokio::spawn(pass(client, server, Arc::clone(&plan)));
+        let (plan, at_work) = (Arc::clone(&plan), at_work.clone());
+        tokio::spawn(pass(client, server, plan, at_work));
     }
 }
 
 /// Ends, and closes both sides, when either side ends or a cut is due.
-async fn pass(client: TcpStream, server: UnixStream, plan: Plan) {
+async fn pass(client: TcpStream, server: UnixStream, plan: Plan, at_work: watch::Sender<usize>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let mute = AtomicBool::new(false);
@@ -128,6 +141,12 @@ async fn pass(client: TcpStream, server: UnixStream, plan: Plan) {
         () = up => {}
         () = down => {}
     }
+    // Before the client can know.
+    at_work.send_modify(|sessions| *sessions += 1);
+    drop((from_client, to_client, to_server));
+    // The server ends the session once it is done with what was sent.
+    let _ = tokio::io::copy(&mut from_server, &mut tokio::io::sink()).await;
+    at_work.send_modify(|sessions| *sessions -= 1);
 }
 
 /// A test that panicked elsewhere must not hide behind a poisoned lock.

@@ -227,7 +227,8 @@ impl Lane {
         let is_alone = part.writes.len() == 1;
         if self.may_be_taken(&blame) && (!part.is_free || is_alone) {
             let count = part.writes.len();
-            part.writes = match self.settle_taken(part.writes, settled).await {
+            let was_sent = part.was_sent;
+            part.writes = match self.settle_taken(part.writes, was_sent, settled).await {
                 Some(rest) => rest,
                 None => return Vec::new(),
             };
@@ -283,11 +284,12 @@ impl Lane {
     async fn settle_taken(
         &mut self,
         part: Vec<PendingWrite>,
+        was_sent: bool,
         settled: &mut Vec<Settled>,
     ) -> Option<Vec<PendingWrite>> {
         let gates = self.form.statements.gates();
         match self.look_up(&part).await {
-            Ok(found) => Some(settle_found(part, found, gates, settled)),
+            Ok(found) => Some(settle_found(part, found, gates, was_sent, settled)),
             Err(source) => {
                 settle_all(part, settled, |pending| unknown(pending, &source));
                 None
@@ -486,16 +488,20 @@ fn give_up(
 }
 
 /// Settles what is there already, by this writer or another, and what can never be stored because its
-/// persistence id is further, or behind a gate not as far; with what came behind a conflict. Gives back
-/// the rest.
+/// persistence id is further, or behind a gate not as far; with what came behind that. Gives back the rest.
+///
+/// Where a part `was_sent` before and its numbers are used up by nobody who is there, it may have been
+/// stored and erased since.
 fn settle_found(
     part: Vec<PendingWrite>,
     found: Vec<Stored>,
     gates: bool,
+    was_sent: bool,
     settled: &mut Vec<Settled>,
 ) -> Vec<PendingWrite> {
-    let (mut rest, mut failed) = (Vec::new(), HashSet::new());
+    let (mut rest, mut failed, mut doubtful) = (Vec::new(), HashSet::new(), HashSet::new());
     let mut highest_then = HashMap::new();
+    let erased: SharedError = Arc::new(ErasedSince);
     for (pending, stored) in part.into_iter().zip(found) {
         let (persistence_id, first) = (pending.write.persistence_id.clone(), pending.write.first);
         let conflict_with = match stored {
@@ -503,12 +509,15 @@ fn settle_found(
                 settled.push((pending, Ok(())));
                 continue;
             }
+            Stored::Nothing { .. } if doubtful.contains(&persistence_id) => None,
             Stored::Nothing { .. } if failed.contains(&persistence_id) => {
                 let error = WriteError::earlier_failed(&pending.write);
                 settled.push((pending, Err(error)));
                 continue;
             }
-            Stored::ByAnother { highest } | Stored::Erased { highest } => highest,
+            Stored::Erased { .. } if was_sent => None,
+            Stored::Nothing { highest } if was_sent && gates && first <= highest => None,
+            Stored::ByAnother { highest } | Stored::Erased { highest } => Some(highest),
             Stored::Nothing { highest } => {
                 let before = highest_then.get(&persistence_id).copied();
                 let before: SequenceNumber = before.unwrap_or(highest);
@@ -518,16 +527,24 @@ fn settle_found(
                     rest.push(pending);
                     continue;
                 }
-                highest
+                Some(highest)
             }
         };
-        failed.insert(persistence_id.clone());
-        let conflict = WriteError::Conflict {
-            persistence_id,
-            attempted: first,
-            highest: conflict_with,
+        let error = match conflict_with {
+            Some(highest) => {
+                failed.insert(persistence_id.clone());
+                WriteError::Conflict {
+                    persistence_id,
+                    attempted: first,
+                    highest,
+                }
+            }
+            None => {
+                doubtful.insert(persistence_id);
+                unknown(&pending, &erased)
+            }
         };
-        settled.push((pending, Err(conflict)));
+        settled.push((pending, Err(error)));
     }
     rest
 }
@@ -546,6 +563,13 @@ fn unknown(pending: &PendingWrite, source: &SharedError) -> WriteError {
 struct NoAnswer {
     waited: Duration,
 }
+
+#[derive(Debug, Error)]
+#[error(
+    "the answer to a write was lost, and its sequence numbers were deleted before they could be looked up; \
+     recover to learn where to go on"
+)]
+struct ErasedSince;
 
 /// Whether metadata that fell behind was brought up to the events already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod crash;
 mod cut;
 mod deletes;
 mod edges;
+mod erased;
 mod gate;
 mod ground;
 mod guilt;

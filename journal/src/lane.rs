@@ -288,6 +288,11 @@ impl Lane {
         settled: &mut Vec<Settled>,
     ) -> Option<Vec<PendingWrite>> {
         let gates = self.form.statements.gates();
+        // A gate counts its rows, so that its last row stands for a write.
+        let part = match was_sent && !gates {
+            true => self.take_lost_halves_back(part, settled).await?,
+            false => part,
+        };
         match self.look_up(&part).await {
             Ok(found) => Some(settle_found(part, found, gates, was_sent, settled)),
             Err(source) => {

@@ -57,6 +57,16 @@ pub(super) enum Stored {
     },
 }
 
+/// What is there of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RowsOf {
+    pub(super) stored: i64,
+    /// Those of them above the deletion mark: others may be gone.
+    pub(super) kept: i64,
+    /// How many there are above the mark if the write is whole.
+    pub(super) due: i64,
+}
+
 /// The plan of a statement is made once and kept: a table that was small then must not be read as a
 /// whole when it has grown. And to compile the plan for many partitions would take seconds.
 const BY_INDEX: &str = "set enable_seqscan = off; set jit = off";
@@ -184,13 +194,19 @@ impl Session {
     }
 
     /// How many rows of each write are stored.
-    pub(super) async fn rows_of(&mut self, part: &[PendingWrite]) -> Result<Vec<usize>, Error> {
+    pub(super) async fn rows_of(&mut self, part: &[PendingWrite]) -> Result<Vec<RowsOf>, Error> {
         let places = Places::of(part);
         let parameters = places.parameters();
         let (client, socket) = self.connection.split();
         let rows = socket.drive(client.query(ROWS_OF, &parameters)).await?;
         rows.iter()
-            .map(|row| Ok(row.try_get::<_, i64>(0)?.try_into().unwrap_or_default()))
+            .map(|row| {
+                Ok(RowsOf {
+                    stored: row.try_get(0)?,
+                    kept: row.try_get(1)?,
+                    due: row.try_get(2)?,
+                })
+            })
             .collect()
     }
 
@@ -269,13 +285,19 @@ impl Prepared {
 /// The rows that each write has, in the order of the writes; served by the index on
 /// (persistence_id, sequence_number).
 const ROWS_OF: &str = "\
-select ( \
-  select count(*) from journal as j \
-  where j.persistence_id = w.persistence_id and j.sequence_number between w.first and w.last \
-    and coalesce(j.metadata->>'wid', j.metadata->>'writerUuid') = w.writer \
-) \
+select stored, kept, w.last - greatest(w.first - 1, deleted_to) \
 from unnest($1::int8[], $2::text[], $3::int8[], $4::int8[], $5::text[]) \
   as w(position, persistence_id, first, last, writer) \
+cross join lateral ( \
+  select coalesce(max(mark.deleted_to), 0) as deleted_to from journal_deletion as mark \
+  where mark.persistence_id = w.persistence_id \
+) as mark \
+cross join lateral ( \
+  select count(*) as stored, count(*) filter (where j.sequence_number > deleted_to) as kept \
+  from journal as j \
+  where j.persistence_id = w.persistence_id and j.sequence_number between w.first and w.last \
+    and coalesce(j.metadata->>'wid', j.metadata->>'writerUuid') = w.writer \
+) as rows \
 order by w.position";
 
 /// Served by the same index.

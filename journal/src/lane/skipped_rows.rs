@@ -3,12 +3,14 @@
 //! batch where it happened all the same.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::time::Instant;
 
 use annals_persistence::{Rejection, SharedError, WriteError};
 use annals_postgres::{ErrorClass, classify};
 use tokio_postgres::error::SqlState;
 
+use super::session::RowsOf;
 use super::{Lane, Session, Settled, settle_all, shared, unknown};
 use crate::pending::PendingWrite;
 
@@ -56,23 +58,48 @@ impl Lane {
     ) {
         // The next connection sees the trigger.
         self.session = None;
-        match self.try_to_take_halves_back(&part).await {
-            Ok(rows) => settle_by_rows(part, &rows, settled),
-            Err(source) => settle_all(part, settled, |pending| unknown(pending, &source)),
+        if let Some(whole) = self.take_back(part, Absent::IsSkipped, settled).await {
+            settled.extend(whole.into_iter().map(|pending| (pending, Ok(()))));
         }
     }
 
-    /// How many rows of each write were stored before halves were taken back.
-    async fn try_to_take_halves_back(
+    /// The same for a part whose answer was lost, and which may have been stored when the trigger was
+    /// young. Gives back the writes that are whole or were not stored at all, or nothing if the server does
+    /// not tell.
+    pub(super) async fn take_lost_halves_back(
+        &mut self,
+        part: Vec<PendingWrite>,
+        settled: &mut Vec<Settled>,
+    ) -> Option<Vec<PendingWrite>> {
+        self.take_back(part, Absent::MayBeUnsent, settled).await
+    }
+
+    async fn take_back(
+        &mut self,
+        part: Vec<PendingWrite>,
+        absent: Absent,
+        settled: &mut Vec<Settled>,
+    ) -> Option<Vec<PendingWrite>> {
+        match self.try_to_take_back(&part, absent).await {
+            Ok(fates) => Some(settle_by_fate(part, fates, settled)),
+            Err(source) => {
+                settle_all(part, settled, |pending| unknown(pending, &source));
+                None
+            }
+        }
+    }
+
+    async fn try_to_take_back(
         &mut self,
         part: &[PendingWrite],
-    ) -> Result<Vec<usize>, SharedError> {
+        absent: Absent,
+    ) -> Result<Vec<Fate>, SharedError> {
         let deadline = self.deadline(part);
-        let mut rows = Vec::new();
+        let mut fates = Vec::new();
         loop {
             let session = self.session(deadline).await?;
-            match take_halves_back_on(session, part, &mut rows).await {
-                Ok(()) => return Ok(rows),
+            match take_back_on(session, part, absent, &mut fates).await {
+                Ok(()) => return Ok(fates),
                 Err(error) if classify(&error) == ErrorClass::ConnectionLost => {
                     self.session = None;
                     if Instant::now() >= deadline {
@@ -85,37 +112,141 @@ impl Lane {
     }
 }
 
-/// What was counted once is not counted again: some of it may be gone.
-async fn take_halves_back_on(
-    session: &mut Session,
-    part: &[PendingWrite],
-    rows: &mut Vec<usize>,
-) -> Result<(), tokio_postgres::Error> {
-    if rows.is_empty() {
-        *rows = session.rows_of(part).await?;
-    }
-    let mut broken = HashSet::new();
-    let halves = part.iter().zip(rows.iter()).filter(|(pending, rows)| {
-        let write = &pending.write;
-        broken.contains(&write.persistence_id)
-            || (**rows < write.events.len() && broken.insert(write.persistence_id.clone()))
-    });
-    let halves: Vec<&PendingWrite> = halves.map(|(pending, _)| pending).collect();
-    session.take_back(&halves).await
+/// What it means that nothing of a write is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    /// The statement was executed.
+    IsSkipped,
+    /// Perhaps it was not; but no write stores what comes behind one that failed.
+    MayBeUnsent,
 }
 
-fn settle_by_rows(part: Vec<PendingWrite>, rows: &[usize], settled: &mut Vec<Settled>) {
+/// What becomes of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Skipped,
+    BehindSkipped,
+}
+
+/// What was counted once is not counted again: some of it may be gone.
+async fn take_back_on(
+    session: &mut Session,
+    part: &[PendingWrite],
+    absent: Absent,
+    fates: &mut Vec<Fate>,
+) -> Result<(), tokio_postgres::Error> {
+    if fates.is_empty() {
+        let rows = session.rows_of(part).await?;
+        let ids = part.iter().map(|pending| &pending.write.persistence_id);
+        *fates = judge(&ids.zip(rows).collect::<Vec<_>>(), absent);
+    }
+    let broken = part.iter().zip(fates.iter());
+    let broken = broken.filter(|(_, fate)| **fate != Fate::Stays);
+    let broken: Vec<&PendingWrite> = broken.map(|(pending, _)| pending).collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    session.take_back(&broken).await
+}
+
+/// By persistence id and rows of each write.
+fn judge<Id: Eq + Hash + Copy>(writes: &[(Id, RowsOf)], absent: Absent) -> Vec<Fate> {
     let mut broken = HashSet::new();
-    for (pending, rows) in part.into_iter().zip(rows) {
-        let write = &pending.write;
-        let result = if broken.contains(&write.persistence_id) {
-            Err(WriteError::earlier_failed(write))
-        } else if *rows < write.events.len() {
-            broken.insert(write.persistence_id.clone());
-            Err(WriteError::rejected(write, Rejection::RowsSkipped))
+    let fates = writes.iter().enumerate().map(|(place, (id, rows))| {
+        let is_whole = rows.kept >= rows.due;
+        let is_skipped = rows.stored > 0
+            || absent == Absent::IsSkipped
+            || writes[place + 1..]
+                .iter()
+                .any(|(behind, rows)| behind == id && rows.stored > 0);
+        if broken.contains(id) {
+            Fate::BehindSkipped
+        } else if !is_whole && is_skipped {
+            broken.insert(*id);
+            Fate::Skipped
         } else {
-            Ok(())
+            Fate::Stays
+        }
+    });
+    fates.collect()
+}
+
+/// Gives back what stays.
+fn settle_by_fate(
+    part: Vec<PendingWrite>,
+    fates: Vec<Fate>,
+    settled: &mut Vec<Settled>,
+) -> Vec<PendingWrite> {
+    let mut stays = Vec::new();
+    for (pending, fate) in part.into_iter().zip(fates) {
+        let error = match fate {
+            Fate::Stays => {
+                stays.push(pending);
+                continue;
+            }
+            Fate::Skipped => WriteError::rejected(&pending.write, Rejection::RowsSkipped),
+            Fate::BehindSkipped => WriteError::earlier_failed(&pending.write),
         };
-        settled.push((pending, result));
+        settled.push((pending, Err(error)));
+    }
+    stays
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Absent::{IsSkipped, MayBeUnsent};
+    use super::Fate::{BehindSkipped, Skipped, Stays};
+    use super::*;
+
+    /// Of so many events so many are stored, and none is deleted.
+    fn rows(due: i64, stored: i64) -> RowsOf {
+        RowsOf {
+            stored,
+            kept: stored,
+            due,
+        }
+    }
+
+    #[test]
+    fn half_a_write_and_what_is_behind_it_go_whatever_is_known() {
+        let writes = [
+            ('a', rows(2, 2)),
+            ('b', rows(2, 1)),
+            ('a', rows(1, 1)),
+            ('b', rows(1, 1)),
+            ('b', rows(1, 0)),
+        ];
+        for absent in [IsSkipped, MayBeUnsent] {
+            let fates = [Stays, Skipped, Stays, BehindSkipped, BehindSkipped];
+            assert_eq!(judge(&writes, absent), fates);
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_write_means_that_it_was_skipped_where_it_was_executed_or_others_lie_behind_it()
+    {
+        let writes = [('a', rows(2, 0)), ('b', rows(1, 0)), ('b', rows(1, 1))];
+        let fates = [Skipped, Skipped, BehindSkipped];
+        assert_eq!(judge(&writes, IsSkipped), fates);
+        let fates = [Stays, Skipped, BehindSkipped];
+        assert_eq!(judge(&writes, MayBeUnsent), fates);
+    }
+
+    #[test]
+    fn rows_that_were_deleted_since_are_not_missing() {
+        let deleted = |due, kept, stored| RowsOf { stored, kept, due };
+        // All is deleted, or all but the last; erased or not.
+        for rows in [
+            deleted(-3, 0, 0),
+            deleted(0, 0, 1),
+            deleted(1, 1, 1),
+            deleted(1, 1, 3),
+        ] {
+            for absent in [IsSkipped, MayBeUnsent] {
+                assert_eq!(judge(&[('a', rows)], absent), [Stays], "{rows:?}");
+            }
+        }
+        assert_eq!(judge(&[('a', deleted(1, 0, 2))], MayBeUnsent), [Skipped]);
     }
 }

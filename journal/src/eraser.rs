@@ -5,6 +5,7 @@ pub(crate) mod sweeper;
 mod writers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use annals_persistence::{DeleteError, DeleteEvents, SharedError};
 use annals_postgres::{Pool, Settings};
@@ -30,10 +31,10 @@ on conflict (persistence_id) do update set deleted_to = excluded.deleted_to \
   where mark.deleted_to < excluded.deleted_to";
 
 impl Eraser {
-    /// Begins to sweep what earlier processes have left.
-    pub(crate) fn new(settings: Settings, pool: Pool) -> Self {
+    /// Begins to sweep what earlier processes have left, and looks for more of that so often.
+    pub(crate) fn new(settings: Settings, pool: Pool, look_again: Duration) -> Self {
         Self {
-            sweeper: Arc::new(Sweeper::spawn(settings, pool.clone())),
+            sweeper: Arc::new(Sweeper::spawn(settings, pool.clone(), look_again)),
             pool,
         }
     }

@@ -17,13 +17,16 @@ pub struct JournalSettings {
     pub patience: Duration,
     /// How many partitions beyond the one that is written to are kept ready, where the layout has any.
     pub partitions_ahead: u32,
+    /// How often it looks for deleted events that a process has left which is gone; about, so that many
+    /// processes do not look at once.
+    pub look_for_deleted: Duration,
     /// How much may wait in the journal.
     pub capacity: JournalCapacity,
 }
 
 impl Default for JournalSettings {
     /// Four lanes, a further one at 32 waiting events, batches of 400 events or 4 MiB, 30 seconds, two
-    /// partitions ahead.
+    /// partitions ahead, a look for deleted events each minute.
     fn default() -> Self {
         Self {
             lanes: 4,
@@ -32,6 +35,7 @@ impl Default for JournalSettings {
             batch_bytes: 4 * 1024 * 1024,
             patience: Duration::from_secs(30),
             partitions_ahead: 2,
+            look_for_deleted: Duration::from_secs(60),
             capacity: JournalCapacity::default(),
         }
     }

@@ -57,7 +57,7 @@ impl Journal {
             TagIds::new(pool.clone(), journal.patience),
             ReplayReader::new(pool.clone(), shape.layout, shape.extent()),
             Aside::new(
-                Eraser::new(settings.clone(), pool.clone()),
+                Eraser::new(settings.clone(), pool.clone(), journal.look_for_deleted),
                 Replacer::new(pool),
             ),
         );

@@ -1,5 +1,7 @@
 //! What a delete does at once, and what is erased behind it.
 
+use std::time::Duration;
+
 use annals_journal::JournalSettings;
 use annals_persistence::{DeleteEvents, JournalRef, PersistenceId, WriteError, WriteEvents};
 use annals_postgres::{Connection, Layout};
@@ -314,6 +316,26 @@ async fn an_eraser_that_died_in_the_middle_is_succeeded_by_the_next_journal() {
     assert_eq!(left.first().map(|it| it.0), Some(4001));
     assert_eq!(left.len(), 1000);
     next.drain().await;
+}
+
+/// It moved the mark and had no time for more; the others were there before and delete nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_process_has_left_is_erased_by_one_that_lives() {
+    let settings = JournalSettings {
+        look_for_deleted: Duration::from_millis(20),
+        ..JournalSettings::default()
+    };
+    let store = Store::with(settings).await;
+    for round in 0..3 {
+        let entity = format!("entity-{round}");
+        fill(&store, &format!("values ('{entity}')"), 9).await;
+        let mark = format!(
+            "insert into journal_deletion (persistence_id, deleted_to) values ('{entity}', 5)"
+        );
+        store.run(&mark).await;
+        erased(&store).await;
+        assert_eq!(store.texts(&id(&entity)).await.len(), 4);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

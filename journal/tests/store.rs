@@ -185,6 +185,7 @@ pub(crate) const ONE_LANE: JournalSettings = JournalSettings {
     batch_bytes: 4 * 1024 * 1024,
     patience: Duration::from_secs(30),
     partitions_ahead: 2,
+    look_for_deleted: Duration::from_secs(60),
     capacity: annals_persistence::JournalCapacity {
         events: 65_536,
         kibibytes: 128 * 1024,

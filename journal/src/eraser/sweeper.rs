@@ -19,13 +19,14 @@ pub(super) struct Sweeper {
 }
 
 impl Sweeper {
-    /// Looks for work at once, and then whenever it is woken.
-    pub(super) fn spawn(settings: Settings, pool: Pool) -> Self {
+    /// Looks for work at once, whenever it is woken, and about so often.
+    pub(super) fn spawn(settings: Settings, pool: Pool, look_again: Duration) -> Self {
         let work = Arc::new(Notify::new());
         let sweeps = Sweeps {
             settings,
             pool,
             work: Arc::clone(&work),
+            look_again,
         };
         Self {
             work,
@@ -48,6 +49,7 @@ struct Sweeps {
     settings: Settings,
     pool: Pool,
     work: Arc<Notify>,
+    look_again: Duration,
 }
 
 /// How a sweep ended.
@@ -72,6 +74,9 @@ const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
 /// After a failure, or where another process is at work; doubled up to the longest.
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
+/// However often somebody wants to look.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
 impl Sweeps {
     async fn run(self) {
         let mut rest = BETWEEN_SWEEPS;
@@ -79,7 +84,8 @@ impl Sweeps {
             match self.sweep().await {
                 Ok(Swept::Everything) => {
                     rest = BETWEEN_SWEEPS;
-                    self.work.notified().await;
+                    // Whoever has moved a mark may have died before it swept.
+                    let _ = tokio::time::timeout(self.pause(), self.work.notified()).await;
                     continue;
                 }
                 Ok(Swept::AnotherIsAtWork) => {
@@ -93,6 +99,13 @@ impl Sweeps {
             tokio::time::sleep(rest).await;
             rest = (rest * 2).min(LONGEST_REST);
         }
+    }
+
+    /// Between half and one and a half of `look_again`.
+    fn pause(&self) -> Duration {
+        let some = self.look_again / 1024 * fastrand::u32(..1024);
+        let pause = (self.look_again / 2).saturating_add(some);
+        pause.max(SHORTEST_PAUSE)
     }
 
     /// Removes until nothing is left below any mark.

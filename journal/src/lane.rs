@@ -3,6 +3,7 @@
 mod patience;
 mod runs;
 mod session;
+mod settled;
 pub(crate) mod skipped_rows;
 
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,7 @@ use patience::TooLate;
 use runs::{Numbered, runs};
 pub(crate) use session::Session;
 use session::{Inserted, Stored};
+use settled::Settled;
 
 pub(crate) struct Lane {
     pub(crate) number: usize,
@@ -105,8 +107,6 @@ impl Blame {
     }
 }
 
-type Settled = (PendingWrite, Result<(), WriteError>);
-
 /// How often a batch is sent again that lost against another transaction.
 const RETRIES: u32 = 5;
 
@@ -117,14 +117,12 @@ impl Lane {
             let settled = self.store(batch).await;
             let freed = Freed {
                 lane: self.number,
-                failed: failed_writes(&settled).collect(),
+                failed: settled.failed_writes().collect(),
             };
             self.commits.send_modify(|count| *count += 1);
             // First the next batch, then the answers: the server need not wait for them.
             self.freed.tell(freed);
-            for (pending, result) in settled {
-                pending.answer(result);
-            }
+            settled.answer();
         }
         if let Some(session) = self.session {
             session.close().await;
@@ -150,8 +148,8 @@ impl Lane {
 
     /// Stores a batch as one statement. If a row makes it fail, the writes that are to blame are
     /// found, and all others are stored nevertheless.
-    async fn store(&mut self, batch: Vec<PendingWrite>) -> Vec<Settled> {
-        let mut settled = Vec::with_capacity(batch.len());
+    async fn store(&mut self, batch: Vec<PendingWrite>) -> Settled {
+        let mut settled = Settled::default();
         // Parts are taken from the end: the left half of a split comes before the right one, so
         // that the writes of a persistence id keep their order.
         let runs = if self.form.statements.gates() {
@@ -165,11 +163,10 @@ impl Lane {
             if part.writes.is_empty() {
                 continue;
             }
-            let before = settled.len();
+            let failures = settled.failures();
             let again = match self.insert(&mut part).await {
                 Verdict::Stored => {
-                    let stored = part.writes.into_iter().map(|pending| (pending, Ok(())));
-                    settled.extend(stored);
+                    settled.store_all(part.writes);
                     Vec::new()
                 }
                 Verdict::Guilty(blame) => {
@@ -188,24 +185,20 @@ impl Lane {
                         .collect()
                 }
                 Verdict::Unavailable(source) => {
-                    settle_all(part.writes, &mut settled, |pending| {
-                        WriteError::Unavailable {
-                            persistence_id: pending.write.persistence_id.clone(),
-                            waited: pending.accepted.elapsed(),
-                            source: Arc::clone(&source),
-                        }
+                    settled.fail_all(part.writes, |pending| WriteError::Unavailable {
+                        persistence_id: pending.write.persistence_id.clone(),
+                        waited: pending.accepted.elapsed(),
+                        source: Arc::clone(&source),
                     });
                     Vec::new()
                 }
                 Verdict::Unknown(source) => {
-                    settle_all(part.writes, &mut settled, |pending| {
-                        unknown(pending, &source)
-                    });
+                    settled.fail_all(part.writes, |pending| unknown(pending, &source));
                     Vec::new()
                 }
             };
             // What still waits came later than all that was just settled.
-            let failed = failed_ids(&settled[before..]);
+            let failed = settled.failed_ids(failures);
             for later in &mut parts {
                 give_up(&mut later.writes, &failed, &mut settled);
             }
@@ -222,7 +215,7 @@ impl Lane {
         mut part: Part,
         blame: Blame,
         catch_up: &mut CatchUp,
-        settled: &mut Vec<Settled>,
+        settled: &mut Settled,
     ) -> Vec<Part> {
         let is_alone = part.writes.len() == 1;
         if self.may_be_taken(&blame) && (!part.is_free || is_alone) {
@@ -255,11 +248,11 @@ impl Lane {
             // A code of the user's own, or one that says nothing of an earlier try.
             Blame::Error(error) if part.was_sent && classify(&error) == ErrorClass::Other => {
                 let source = shared(error);
-                settle_all(part.writes, settled, |pending| unknown(pending, &source));
+                settled.fail_all(part.writes, |pending| unknown(pending, &source));
             }
             blame => {
                 let reason = blame.reason();
-                settle_all(part.writes, settled, |pending| {
+                settled.fail_all(part.writes, |pending| {
                     WriteError::rejected(&pending.write, reason.clone())
                 });
             }
@@ -285,7 +278,7 @@ impl Lane {
         &mut self,
         part: Vec<PendingWrite>,
         was_sent: bool,
-        settled: &mut Vec<Settled>,
+        settled: &mut Settled,
     ) -> Option<Vec<PendingWrite>> {
         let gates = self.form.statements.gates();
         // A gate counts its rows, so that its last row stands for a write.
@@ -296,7 +289,7 @@ impl Lane {
         match self.look_up(&part).await {
             Ok(found) => Some(settle_found(part, found, gates, was_sent, settled)),
             Err(source) => {
-                settle_all(part, settled, |pending| unknown(pending, &source));
+                settled.fail_all(part, |pending| unknown(pending, &source));
                 None
             }
         }
@@ -455,41 +448,13 @@ impl Numbered for PendingWrite {
     }
 }
 
-fn settle_all(
-    part: impl IntoIterator<Item = PendingWrite>,
-    settled: &mut Vec<Settled>,
-    error: impl Fn(&PendingWrite) -> WriteError,
-) {
-    settled.extend(part.into_iter().map(|pending| {
-        let error = error(&pending);
-        (pending, Err(error))
-    }));
-}
-
-fn failed_writes(settled: &[Settled]) -> impl Iterator<Item = FailedWrite> {
-    let failed = settled.iter().filter(|(_, result)| result.is_err());
-    failed.map(|(pending, _)| FailedWrite::of(&pending.write))
-}
-
-fn failed_ids(settled: &[Settled]) -> HashSet<PersistenceId> {
-    failed_writes(settled)
-        .map(|failed| failed.persistence_id)
-        .collect()
-}
-
 /// Settles the writes of persistence ids of which an earlier write failed.
-fn give_up(
-    part: &mut Vec<PendingWrite>,
-    failed: &HashSet<PersistenceId>,
-    settled: &mut Vec<Settled>,
-) {
+fn give_up(part: &mut Vec<PendingWrite>, failed: &HashSet<PersistenceId>, settled: &mut Settled) {
     if failed.is_empty() {
         return;
     }
     let behind = part.extract_if(.., |pending| failed.contains(&pending.write.persistence_id));
-    settle_all(behind, settled, |pending| {
-        WriteError::earlier_failed(&pending.write)
-    });
+    settled.fail_all(behind, |pending| WriteError::earlier_failed(&pending.write));
 }
 
 /// Settles what is there already, by this writer or another, and what can never be stored because its
@@ -502,7 +467,7 @@ fn settle_found(
     found: Vec<Stored>,
     gates: bool,
     was_sent: bool,
-    settled: &mut Vec<Settled>,
+    settled: &mut Settled,
 ) -> Vec<PendingWrite> {
     let (mut rest, mut failed, mut doubtful) = (Vec::new(), HashSet::new(), HashSet::new());
     let mut highest_then = HashMap::new();
@@ -511,13 +476,13 @@ fn settle_found(
         let (persistence_id, first) = (pending.write.persistence_id.clone(), pending.write.first);
         let conflict_with = match stored {
             Stored::ByThisWriter => {
-                settled.push((pending, Ok(())));
+                settled.store(pending);
                 continue;
             }
             Stored::Nothing { .. } if doubtful.contains(&persistence_id) => None,
             Stored::Nothing { .. } if failed.contains(&persistence_id) => {
                 let error = WriteError::earlier_failed(&pending.write);
-                settled.push((pending, Err(error)));
+                settled.fail(pending, error);
                 continue;
             }
             Stored::Erased { .. } if was_sent => None,
@@ -549,7 +514,7 @@ fn settle_found(
                 unknown(&pending, &erased)
             }
         };
-        settled.push((pending, Err(error)));
+        settled.fail(pending, error);
     }
     rest
 }

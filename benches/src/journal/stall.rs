@@ -60,7 +60,8 @@ async fn measure(plan: Plan) -> Result<Vec<Line>, Box<dyn Error>> {
 /// Holds the locks of a reader on the journal and all its partitions, for a second each time.
 fn read_for_ever(connection: Connection) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let read = "begin; select from journal where persistence_id = ''; select pg_sleep(1); commit";
+        let read =
+            "begin; select from journal where persistence_id = ''; select pg_sleep(1); commit";
         while connection.batch_execute(read).await.is_ok() {}
     })
 }

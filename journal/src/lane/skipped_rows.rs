@@ -11,7 +11,7 @@ use annals_postgres::{ErrorClass, classify};
 use tokio_postgres::error::SqlState;
 
 use super::session::RowsOf;
-use super::{Lane, Session, Settled, settle_all, shared, unknown};
+use super::{Lane, Session, Settled, shared, unknown};
 use crate::pending::PendingWrite;
 
 /// Whether something stands before the tables that could pass over rows. Partitions have triggers of
@@ -54,12 +54,12 @@ impl Lane {
     pub(super) async fn take_halves_back(
         &mut self,
         part: Vec<PendingWrite>,
-        settled: &mut Vec<Settled>,
+        settled: &mut Settled,
     ) {
         // The next connection sees the trigger.
         self.session = None;
         if let Some(whole) = self.take_back(part, Absent::IsSkipped, settled).await {
-            settled.extend(whole.into_iter().map(|pending| (pending, Ok(()))));
+            settled.store_all(whole);
         }
     }
 
@@ -69,7 +69,7 @@ impl Lane {
     pub(super) async fn take_lost_halves_back(
         &mut self,
         part: Vec<PendingWrite>,
-        settled: &mut Vec<Settled>,
+        settled: &mut Settled,
     ) -> Option<Vec<PendingWrite>> {
         self.take_back(part, Absent::MayBeUnsent, settled).await
     }
@@ -78,12 +78,12 @@ impl Lane {
         &mut self,
         part: Vec<PendingWrite>,
         absent: Absent,
-        settled: &mut Vec<Settled>,
+        settled: &mut Settled,
     ) -> Option<Vec<PendingWrite>> {
         match self.try_to_take_back(&part, absent).await {
             Ok(fates) => Some(settle_by_fate(part, fates, settled)),
             Err(source) => {
-                settle_all(part, settled, |pending| unknown(pending, &source));
+                settled.fail_all(part, |pending| unknown(pending, &source));
                 None
             }
         }
@@ -176,7 +176,7 @@ fn judge<Id: Eq + Hash + Copy>(writes: &[(Id, RowsOf)], absent: Absent) -> Vec<F
 fn settle_by_fate(
     part: Vec<PendingWrite>,
     fates: Vec<Fate>,
-    settled: &mut Vec<Settled>,
+    settled: &mut Settled,
 ) -> Vec<PendingWrite> {
     let mut stays = Vec::new();
     for (pending, fate) in part.into_iter().zip(fates) {
@@ -188,7 +188,7 @@ fn settle_by_fate(
             Fate::Skipped => WriteError::rejected(&pending.write, Rejection::RowsSkipped),
             Fate::BehindSkipped => WriteError::earlier_failed(&pending.write),
         };
-        settled.push((pending, Err(error)));
+        settled.fail(pending, error);
     }
     stays
 }

@@ -19,7 +19,7 @@ use crate::{ConnectError, Settings};
 /// answer drives the socket.
 ///
 /// That spares a wake-up there and one back, which a single small statement feels. While nobody waits the
-/// socket rests: [`Socket::ended`] watches it then.
+/// socket rests: [`DirectConnection::ended`] watches it then.
 #[derive(Debug)]
 pub struct DirectConnection {
     client: Client,

@@ -48,7 +48,7 @@ enum Bench {
         /// Seconds of each measurement
         #[arg(long, default_value_t = 3.0)]
         seconds: f64,
-        /// Short measurements, under a minute in all
+        /// At most three short rounds, under a minute in all
         #[arg(long)]
         quick: bool,
         /// Only lines of that name
@@ -130,7 +130,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             quick,
             case,
         } => {
-            let time = Duration::from_secs_f64(if quick { 0.1 } else { seconds });
+            let (rounds, seconds) = if quick {
+                (rounds.min(3), 0.1)
+            } else {
+                (rounds, seconds)
+            };
+            let time = Duration::from_secs_f64(seconds);
             on_a_server(async |server| {
                 let plan = Plan {
                     server: server.clone(),

@@ -172,7 +172,7 @@ impl<W: Weigh> Queue<W> {
     }
 
     fn fill(&mut self, lane: usize, mut budget: Budget) -> Vec<W> {
-        let mut batch = Vec::with_capacity(budget.events.min(self.ready.len()));
+        let mut batch = Vec::with_capacity(budget.wanted.min(self.ready.len()));
         while let Some(write) = self.ready.pop_front() {
             if !budget.takes(&write, batch.is_empty()) {
                 self.ready.push_front(write);

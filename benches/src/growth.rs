@@ -7,10 +7,11 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use annals::{
-    Annals, JournalRef, Layout, NewJournal, Options, PersistenceId, ReplayEvents, SequenceNumber,
-    Settings, connect,
+    Annals, Connection, JournalRef, Layout, NewJournal, Options, PersistenceId, ReplayEvents,
+    SequenceNumber, Settings, connect,
 };
 use tokio::task::JoinSet;
+use tokio_postgres::error::SqlState;
 
 use crate::database::fresh;
 use crate::journal::{ProtocolWriter, highest};
@@ -182,7 +183,7 @@ impl Grown {
                         number * 5_000_000,
                         5_000_000,
                     );
-                    connection.batch_execute(&sql).await?;
+                    beside_the_maintainer(&connection, &sql).await?;
                 }
             }
             Layout::Nested => {
@@ -244,9 +245,10 @@ impl Grown {
 
     /// The last forty events of many histories, spread over the whole journal, at the same time.
     async fn recover(&self, events: u64) -> Result<Rate, Box<dyn Error>> {
-        let histories = match self.layout {
-            Layout::Nested => NESTED_IDS,
-            Layout::Flat | Layout::Ordering => events / HISTORY,
+        let (histories, from) = match self.layout {
+            // Not quite the end, which has moved on by what was appended.
+            Layout::Nested => (NESTED_IDS, events / NESTED_IDS - 1000),
+            Layout::Flat | Layout::Ordering => (events / HISTORY, 1),
         };
         let begin = Instant::now();
         let mut tasks = JoinSet::new();
@@ -254,7 +256,7 @@ impl Grown {
             // A stride that is no divisor of the count visits each once before any twice.
             let (layout, history) = (self.layout, turn * 7919 % histories);
             let journal = self.annals.journal().clone();
-            tasks.spawn(async move { recover_one(&journal, layout, history).await });
+            tasks.spawn(async move { recover_one(&journal, layout, history, from).await });
         }
         while let Some(replayed) = tasks.join_next().await {
             replayed?.map_err(|failure| failure as Box<dyn Error>)?;
@@ -271,24 +273,38 @@ impl Grown {
     }
 }
 
-async fn recover_one(journal: &JournalRef, layout: Layout, history: u64) -> Result<(), Failure> {
+async fn recover_one(
+    journal: &JournalRef,
+    layout: Layout,
+    history: u64,
+    from: u64,
+) -> Result<(), Failure> {
     let id = match layout {
         Layout::Nested => format!("Long|{history}"),
         Layout::Flat | Layout::Ordering => format!("Counter|{history}"),
     };
     let id = PersistenceId::parse(id)?;
-    let from = match layout {
-        Layout::Nested => 99_000,
-        Layout::Flat | Layout::Ordering => 1,
-    };
     let wanted = ReplayEvents {
         limit: HISTORY,
-        ..ReplayEvents::from(id, SequenceNumber::new(from)?)
+        ..ReplayEvents::from(id, SequenceNumber::new(i64::try_from(from)?)?)
     };
     let replayed = journal.replay(wanted).await?.collect().await?;
     match replayed.len() as u64 {
         HISTORY => Ok(()),
         count => Err(format!("{count} events instead of {HISTORY}").into()),
+    }
+}
+
+/// The maintainer of the open journal may make the same partition at the same moment: then it is there.
+async fn beside_the_maintainer(
+    connection: &Connection,
+    sql: &str,
+) -> Result<(), tokio_postgres::Error> {
+    loop {
+        match connection.batch_execute(sql).await {
+            Err(error) if error.code() == Some(&SqlState::DUPLICATE_TABLE) => {}
+            made => return made,
+        }
     }
 }
 

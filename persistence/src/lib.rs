@@ -36,6 +36,7 @@ mod slice;
 mod snapshot;
 mod stash;
 mod tag;
+mod tag_expression;
 mod timestamp;
 mod writer;
 
@@ -69,7 +70,8 @@ pub use offset::Offset;
 pub use payload::{Payload, SerializerId};
 pub use persistence_id::{InvalidPersistenceId, PersistenceId};
 pub use query::{
-    Batches, EventBatch, EventStream, PersistenceIdStream, QueryError, QueryMessage, QueryRef, Tail,
+    Batches, EventBatch, EventStream, IdSelection, PersistenceIdStream, QueryError, QueryMessage,
+    QueryRef, Selection, Tail,
 };
 pub use reader_positions::ReaderPositions;
 pub use recovery::{Recovery, RecoveryError};
@@ -85,6 +87,7 @@ pub use snapshot::{
 };
 pub use stash::StashFull;
 pub use tag::{InvalidTag, Tag, Tags};
+pub use tag_expression::{InvalidTagExpression, TagExpression, TagTerm};
 pub use timestamp::Timestamp;
 pub use writer::WriterId;
 

@@ -1,16 +1,18 @@
 //! What a query does: reads events of many entities, in an order that live and replayed reading
 //! share, each event once.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+mod batches;
+mod error;
+mod selection;
 
-use futures::Stream;
 use ractor::DerivedActorRef;
-use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::{EventEnvelope, InvalidTag, Offset, PersistenceId, SequenceNumber, SharedError, Tag};
+pub use batches::Batches;
+pub use error::QueryError;
+pub use selection::{IdSelection, Selection};
+
+use crate::{EventEnvelope, Offset, PersistenceId, SequenceNumber, SliceRange, Tag, TagExpression};
 
 /// What a query actor understands. What it finds goes into `sink`, batch by batch, in order; a sink
 /// that is full makes the reading wait, one that is closed ends it.
@@ -18,6 +20,8 @@ use crate::{EventEnvelope, InvalidTag, Offset, PersistenceId, SequenceNumber, Sh
 pub enum QueryMessage {
     /// Every persistence id that has an event, each once.
     PersistenceIds {
+        /// Which of them.
+        which: IdSelection,
         /// Whether to go on with ids that are new.
         tail: Tail,
         /// Where they go.
@@ -36,10 +40,10 @@ pub enum QueryMessage {
         /// Where they go.
         sink: mpsc::Sender<EventBatch>,
     },
-    /// Events that carry a tag, by offset.
-    EventsByTag {
-        /// The tag.
-        tag: Tag,
+    /// Events of many persistence ids, by offset.
+    Events {
+        /// Which of them.
+        which: Selection,
         /// Only what lies behind.
         after: Offset,
         /// Whether to go on with events that are new.
@@ -78,12 +82,33 @@ impl QueryRef {
 
     /// Every persistence id that has an event now, each once.
     pub fn current_persistence_ids(&self) -> PersistenceIdStream {
-        self.ids(Tail::Current)
+        self.ids(IdSelection::all(), Tail::Current)
     }
 
     /// Every persistence id that has an event, and then each new one; never ends.
     pub fn persistence_ids(&self) -> PersistenceIdStream {
-        self.ids(Tail::Live)
+        self.ids(IdSelection::all(), Tail::Live)
+    }
+
+    /// Those persistence ids of [`Self::current_persistence_ids`] that are selected: of one entity type, or
+    /// a page behind the one before.
+    ///
+    /// ```
+    /// # async fn page(queries: annals_persistence::QueryRef) -> Result<(), Box<dyn std::error::Error>> {
+    /// use annals_persistence::{IdSelection, PersistenceId};
+    /// use futures::TryStreamExt;
+    ///
+    /// let hundred = IdSelection::of_type("Account").at_most(100);
+    /// let page: Vec<PersistenceId> = queries.selected_persistence_ids(hundred.clone()).try_collect().await?;
+    /// if let Some(last) = page.last() {
+    ///     let next: Vec<PersistenceId> = queries.selected_persistence_ids(hundred.after(last)).try_collect().await?;
+    /// #   let _ = next;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn selected_persistence_ids(&self, which: IdSelection) -> PersistenceIdStream {
+        self.ids(which, Tail::Current)
     }
 
     /// The events of one persistence id from sequence number `from` to `to` that are there now.
@@ -106,16 +131,63 @@ impl QueryRef {
         self.by_persistence_id(persistence_id, from, to, Tail::Live)
     }
 
-    /// The events behind `after` that carry `tag` and are there now. A tag that no event ever
-    /// carried is an error, so that a misspelt one is noticed.
+    /// The events behind `after` that are selected and are there now: by a tag, an expression over tags, a
+    /// range of slices, an entity type, or all. A tag that no event ever carried is an error, so that a
+    /// misspelt one is noticed.
+    pub fn current_events(&self, which: impl Into<Selection>, after: Offset) -> EventStream {
+        self.selected(which.into(), after, Tail::Current)
+    }
+
+    /// The events behind `after` that are selected, and then each new one; never ends. A tag that no event
+    /// carries yet is waited for.
+    ///
+    /// ```
+    /// # async fn watch(queries: annals_persistence::QueryRef) -> Result<(), Box<dyn std::error::Error>> {
+    /// use annals_persistence::{Offset, TagExpression};
+    /// use futures::TryStreamExt;
+    ///
+    /// let to_jfk: TagExpression = "dest:JFK & !cancelled".parse()?;
+    /// let mut flights = queries.events(to_jfk, Offset::start());
+    /// while let Some(event) = flights.try_next().await? {
+    ///     println!("{} {}", event.offset, event.persistence_id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn events(&self, which: impl Into<Selection>, after: Offset) -> EventStream {
+        self.selected(which.into(), after, Tail::Live)
+    }
+
+    /// [`Self::current_events`] that carry `tag`.
     pub fn current_events_by_tag(&self, tag: &str, after: Offset) -> EventStream {
         self.by_tag(tag, after, Tail::Current)
     }
 
-    /// The events behind `after` that carry `tag`, and then each new one; never ends. A tag that no
-    /// event carries yet is waited for.
+    /// [`Self::events`] that carry `tag`.
     pub fn events_by_tag(&self, tag: &str, after: Offset) -> EventStream {
         self.by_tag(tag, after, Tail::Live)
+    }
+
+    /// [`Self::current_events`] of the persistence ids of an entity type that lie in `slices`.
+    pub fn current_events_by_slices(
+        &self,
+        entity_type: &str,
+        slices: SliceRange,
+        after: Offset,
+    ) -> EventStream {
+        let which = Selection::slices(slices).of_type(entity_type);
+        self.selected(which, after, Tail::Current)
+    }
+
+    /// [`Self::events`] of the persistence ids of an entity type that lie in `slices`.
+    pub fn events_by_slices(
+        &self,
+        entity_type: &str,
+        slices: SliceRange,
+        after: Offset,
+    ) -> EventStream {
+        let which = Selection::slices(slices).of_type(entity_type);
+        self.selected(which, after, Tail::Live)
     }
 
     /// Ends every stream and stops.
@@ -124,8 +196,8 @@ impl QueryRef {
         let _ = self.actor.get_cell().stop_and_wait(None, None).await;
     }
 
-    fn ids(&self, tail: Tail) -> PersistenceIdStream {
-        self.stream(|sink| QueryMessage::PersistenceIds { tail, sink })
+    fn ids(&self, which: IdSelection, tail: Tail) -> PersistenceIdStream {
+        self.stream(|sink| QueryMessage::PersistenceIds { which, tail, sink })
     }
 
     fn by_persistence_id(
@@ -147,14 +219,21 @@ impl QueryRef {
 
     fn by_tag(&self, tag: &str, after: Offset, tail: Tail) -> EventStream {
         match Tag::new(tag) {
-            Ok(tag) => self.stream(|sink| QueryMessage::EventsByTag {
-                tag,
-                after,
-                tail,
-                sink,
-            }),
+            Ok(tag) => self.selected(tag.into(), after, tail),
             Err(error) => Batches::failed(error.into()),
         }
+    }
+
+    fn selected(&self, which: Selection, after: Offset, tail: Tail) -> EventStream {
+        if let Err(error) = which.tags().map_or(Ok(()), TagExpression::check) {
+            return Batches::failed(error.into());
+        }
+        self.stream(|sink| QueryMessage::Events {
+            which,
+            after,
+            tail,
+            sink,
+        })
     }
 
     fn stream<T>(
@@ -176,88 +255,3 @@ pub type EventStream = Batches<EventEnvelope>;
 
 /// Persistence ids one by one, read ahead in batches. Drop it to end the query.
 pub type PersistenceIdStream = Batches<PersistenceId>;
-
-/// Items one by one out of batches.
-#[derive(Debug)]
-pub struct Batches<T, E = QueryError> {
-    ready: VecDeque<Result<T, E>>,
-    source: Option<mpsc::Receiver<Result<Vec<T>, E>>>,
-}
-
-impl<T, E> Batches<T, E> {
-    /// No items, for this reason.
-    pub(crate) fn failed(error: E) -> Self {
-        Self {
-            ready: VecDeque::from([Err(error)]),
-            source: None,
-        }
-    }
-}
-
-impl<T, E> From<mpsc::Receiver<Result<Vec<T>, E>>> for Batches<T, E> {
-    fn from(source: mpsc::Receiver<Result<Vec<T>, E>>) -> Self {
-        Self {
-            ready: VecDeque::new(),
-            source: Some(source),
-        }
-    }
-}
-
-impl<T: Unpin, E: Unpin> Stream for Batches<T, E> {
-    type Item = Result<T, E>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            if let Some(item) = self.ready.pop_front() {
-                return Poll::Ready(Some(item));
-            }
-            let Some(source) = &mut self.source else {
-                return Poll::Ready(None);
-            };
-            match std::task::ready!(source.poll_recv(context)) {
-                Some(Ok(batch)) => self.ready.extend(batch.into_iter().map(Ok)),
-                Some(Err(error)) => {
-                    self.ready.push_back(Err(error));
-                    self.source = None;
-                }
-                None => self.source = None,
-            }
-        }
-    }
-}
-
-/// Why a query ended before its end.
-#[derive(Debug, Clone, Error)]
-#[non_exhaustive]
-pub enum QueryError {
-    /// The store did not answer.
-    #[error("the journal cannot be read; see the cause, then go on from the last offset")]
-    Unavailable {
-        /// What the store says.
-        source: SharedError,
-    },
-    /// No event carries the tag.
-    #[error(
-        "no event ever carried the tag {tag:?}; check its spelling, or read it live to wait for the first one"
-    )]
-    UnknownTag {
-        /// The tag as given.
-        tag: String,
-    },
-    /// The text is no tag.
-    #[error(transparent)]
-    InvalidTag(#[from] InvalidTag),
-    /// A row is not what a journal holds.
-    #[error(
-        "the row with the ordering {offset} is malformed: {reason}; look at it with: select * from journal where ordering = {offset}"
-    )]
-    MalformedRow {
-        /// Its place.
-        offset: Offset,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The query actor has stopped.
-    #[error("the query has stopped; connect again")]
-    Stopped,
-}

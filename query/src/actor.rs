@@ -55,8 +55,9 @@ impl Sources {
         let (pool, horizon) = (self.pool.clone(), self.horizon.clone());
         let shape = self.shape.clone();
         match message {
-            QueryMessage::PersistenceIds { tail, sink } => {
+            QueryMessage::PersistenceIds { which, tail, sink } => {
                 let query = PersistenceIds {
+                    which,
                     pool,
                     shape,
                     horizon,

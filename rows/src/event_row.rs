@@ -46,20 +46,28 @@ pub fn events_by_persistence_id(join: &str, within: &str) -> String {
     )
 }
 
-/// The events with the orderings $1 that are not deleted. Served by `journal_ordering_btree_idx`.
+/// Holds for the rows of `journal` that are not deleted.
 ///
 /// Rows below a deletion mark are there until they are erased, and only until then are marks asked
-/// for: the first condition is one look into the empty `journal_deletion_pending_idx`.
+/// for: the first look at them is one into the empty `journal_deletion_pending_idx`.
+#[macro_export]
+macro_rules! not_deleted {
+    () => {
+        "not deleted \
+         and ((select deleted_to from journal_deletion where erased_to < deleted_to \
+               order by deleted_to limit 1) is null \
+           or not exists (select from journal_deletion as mark \
+             where mark.persistence_id = journal.persistence_id and deleted_to >= sequence_number))"
+    };
+}
+
+/// The events with the orderings $1 that are not deleted. Served by `journal_ordering_btree_idx`.
 pub const EVENTS_BY_ORDERING: &str = concat!(
     "select ",
     event_columns!(),
-    ", persistence_id from journal \
-     where ordering = any($1) and not deleted \
-       and ((select deleted_to from journal_deletion where erased_to < deleted_to \
-             order by deleted_to limit 1) is null \
-         or not exists (select from journal_deletion as mark \
-           where mark.persistence_id = journal.persistence_id and deleted_to >= sequence_number)) \
-     order by ordering"
+    ", persistence_id from journal where ordering = any($1) and ",
+    not_deleted!(),
+    " order by ordering"
 );
 
 /// Makes envelopes of rows that come one behind the other: what the metadata of one has in common with

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals_persistence::{
     DeleteEvents, EventEnvelope, Offset, PersistenceId, ReplaceEvent, Replay, ReplayEvents,
-    SequenceNumber, Tag, WriteError, WriteEvents,
+    Selection, SequenceNumber, Tag, WriteError, WriteEvents,
 };
 use tokio::sync::watch;
 
@@ -183,20 +183,32 @@ impl Events {
             .unwrap_or_default()
     }
 
-    /// Events that carry the tag and are not deleted, by offset; `None` if no event ever did.
-    pub(crate) fn tagged(
-        &self,
-        tag: &Tag,
+    /// Events of the selection that are not deleted, by offset.
+    pub(crate) fn selected<'a>(
+        &'a self,
+        which: &'a Selection,
         after: Offset,
         until: Offset,
-    ) -> Option<impl Iterator<Item = &EventEnvelope>> {
-        let offsets = self.by_tag.get(tag)?;
-        Some(
-            between(after, until)
-                .into_iter()
-                .flat_map(|bounds| offsets.range(bounds))
-                .filter_map(|offset| self.at(*offset)),
-        )
+    ) -> impl Iterator<Item = &'a EventEnvelope> {
+        between(after, until)
+            .into_iter()
+            .flat_map(|bounds| self.by_offset.range(bounds))
+            .filter(move |(offset, (id, _))| {
+                let carries = |tag: &Tag| self.carries(tag, **offset);
+                which.includes(id) && which.tags().is_none_or(|tags| tags.matches(carries))
+            })
+            .filter_map(|(offset, _)| self.at(*offset))
+    }
+
+    /// Whether any event ever carried the tag.
+    pub(crate) fn knows(&self, tag: &Tag) -> bool {
+        self.by_tag.contains_key(tag)
+    }
+
+    fn carries(&self, tag: &Tag, offset: Offset) -> bool {
+        self.by_tag
+            .get(tag)
+            .is_some_and(|offsets| offsets.contains(&offset))
     }
 
     /// The persistence ids by the offset of their first event.

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use annals_persistence::{
-    EventEnvelope, Offset, PersistenceId, QueryError, QueryMessage, QueryRef, SequenceNumber, Tag,
-    Tail,
+    EventEnvelope, IdSelection, Offset, PersistenceId, QueryError, QueryMessage, QueryRef,
+    Selection, SequenceNumber, Tail,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::mpsc;
@@ -60,9 +60,10 @@ impl Actor for MemoryQueryActor {
     ) -> Result<(), ActorProcessingErr> {
         while running.readings.try_join_next().is_some() {}
         match message {
-            QueryMessage::PersistenceIds { tail, sink } => {
-                running.start(tail, sink, all_ids());
-            }
+            QueryMessage::PersistenceIds { which, tail, sink } => match tail {
+                Tail::Current => running.start(tail, sink, ids_there(which)),
+                Tail::Live => running.start(tail, sink, ids_as_they_come(which)),
+            },
             QueryMessage::EventsByPersistenceId {
                 persistence_id,
                 from,
@@ -72,12 +73,12 @@ impl Actor for MemoryQueryActor {
             } => {
                 running.start(tail, sink, by_persistence_id(persistence_id, from, to));
             }
-            QueryMessage::EventsByTag {
-                tag,
+            QueryMessage::Events {
+                which,
                 after,
                 tail,
                 sink,
-            } => running.start(tail, sink, by_tag(tag, after, tail)),
+            } => running.start(tail, sink, selected(which, after, tail)),
         }
         Ok(())
     }
@@ -151,14 +152,46 @@ async fn serve<T>(
     }
 }
 
-fn all_ids() -> impl FnMut(&Events, Offset) -> Result<Page<PersistenceId>, QueryError> {
-    let mut after = Offset::start();
+/// In the order of their text, so that a page can go on behind the one before.
+fn ids_there(
+    which: IdSelection,
+) -> impl FnMut(&Events, Offset) -> Result<Page<PersistenceId>, QueryError> {
+    let mut is_done = false;
     move |events, until| {
-        let mut items = Vec::new();
-        for (offset, id) in events.ids(after, until).take(ROWS) {
-            after = offset;
-            items.push(id.clone());
+        if is_done {
+            return Ok(Page::End);
         }
+        is_done = true;
+        let mut ids: Vec<PersistenceId> = events
+            .ids(Offset::start(), until)
+            .map(|(_, id)| id.clone())
+            .filter(|id| which.includes(id) && which.after_id().is_none_or(|after| id > after))
+            .collect();
+        ids.sort_unstable();
+        ids.truncate(usize::try_from(which.limit()).unwrap_or(usize::MAX));
+        Ok(Page::of(ids))
+    }
+}
+
+fn ids_as_they_come(
+    which: IdSelection,
+) -> impl FnMut(&Events, Offset) -> Result<Page<PersistenceId>, QueryError> {
+    let (mut after, mut left) = (Offset::start(), which.limit());
+    move |events, until| {
+        if left == 0 {
+            return Ok(Page::End);
+        }
+        let mut items = Vec::new();
+        for (offset, id) in events.ids(after, until) {
+            if items.len() == ROWS || items.len() as u64 == left {
+                break;
+            }
+            after = offset;
+            if which.includes(id) && which.after_id().is_none_or(|after| id > after) {
+                items.push(id.clone());
+            }
+        }
+        left -= items.len() as u64;
         Ok(Page::of(items))
     }
 }
@@ -187,21 +220,25 @@ fn by_persistence_id(
     }
 }
 
-fn by_tag(
-    tag: Tag,
+fn selected(
+    which: Selection,
     mut after: Offset,
     tail: Tail,
 ) -> impl FnMut(&Events, Offset) -> Result<Page<EventEnvelope>, QueryError> {
     move |events, until| {
-        let Some(tagged) = events.tagged(&tag, after, until) else {
-            return match tail {
-                Tail::Live => Ok(Page::Nothing),
-                Tail::Current => Err(QueryError::UnknownTag {
-                    tag: tag.as_str().to_owned(),
-                }),
-            };
-        };
-        let items: Vec<EventEnvelope> = tagged.take(ROWS).cloned().collect();
+        let mut named = which.tags().into_iter().flat_map(|tags| tags.tags());
+        if tail == Tail::Current
+            && let Some(unknown) = named.find(|tag| !events.knows(tag))
+        {
+            return Err(QueryError::UnknownTag {
+                tag: unknown.as_str().to_owned(),
+            });
+        }
+        let items: Vec<EventEnvelope> = events
+            .selected(&which, after, until)
+            .take(ROWS)
+            .cloned()
+            .collect();
         if let Some(last) = items.last() {
             after = last.offset;
         }

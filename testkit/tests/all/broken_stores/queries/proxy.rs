@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use annals_persistence::{
-    EventEnvelope, EventStream, Metadata, Offset, PersistenceId, PersistenceIdStream, QueryError,
-    QueryMessage, QueryRef, SequenceNumber, Tag, Tail,
+    EventEnvelope, EventStream, IdSelection, Metadata, Offset, PersistenceId, PersistenceIdStream,
+    QueryError, QueryMessage, QueryRef, Selection, SequenceNumber, Tag, Tail,
 };
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
@@ -42,6 +42,14 @@ pub(super) enum Fault {
     SwapsNeighbours,
     ToIsExclusive,
     UnknownTagIsEmpty,
+}
+
+/// The same with its only tag in lower case, where that is another one.
+fn in_lower_case(which: &Selection) -> Option<Selection> {
+    let tag = which.tags()?.as_tag()?.as_str();
+    let lower = tag.to_lowercase();
+    let other = (lower != tag).then(|| Tag::new(lower).ok())??;
+    Some(which.clone().tagged(other))
 }
 
 /// Queries that do what the sound ones behind them do, but for the fault.
@@ -93,10 +101,11 @@ impl Actor for ProxyActor {
     ) -> Result<(), ActorProcessingErr> {
         let proxy = proxy.clone();
         match message {
-            QueryMessage::PersistenceIds { tail, sink } => {
+            QueryMessage::PersistenceIds { which, tail, sink } => {
                 tokio::spawn(async move {
-                    let items = proxy.ids(proxy.tail(tail));
-                    let items = proxy.spoiled(tail, items.boxed(), Proxy::ids).await;
+                    let open = move |proxy: &Proxy, tail| proxy.ids(&which, tail);
+                    let items = open(&proxy, proxy.tail(tail));
+                    let items = proxy.spoiled(tail, items.boxed(), open).await;
                     proxy.send(items, sink).await;
                 });
             }
@@ -115,14 +124,14 @@ impl Actor for ProxyActor {
                     proxy.send(items, sink).await;
                 });
             }
-            QueryMessage::EventsByTag {
-                tag,
+            QueryMessage::Events {
+                which,
                 after,
                 tail,
                 sink,
             } => {
                 tokio::spawn(async move {
-                    let open = move |proxy: &Proxy, tail| proxy.by_tag(&tag, after, tail);
+                    let open = move |proxy: &Proxy, tail| proxy.selected(&which, after, tail);
                     let items = proxy.events(tail, open).await;
                     proxy.send(items, sink).await;
                 });
@@ -146,12 +155,12 @@ impl Proxy {
         }
     }
 
-    fn ids(&self, tail: Tail) -> Items<PersistenceId> {
+    fn ids(&self, which: &IdSelection, tail: Tail) -> Items<PersistenceId> {
         if self.has(Fault::HasNoIds) || (self.has(Fault::HasNoLive) && tail == Tail::Live) {
             return refused();
         }
         let ids: PersistenceIdStream = match tail {
-            Tail::Current => self.sound.current_persistence_ids(),
+            Tail::Current => self.sound.selected_persistence_ids(which.clone()),
             Tail::Live => self.sound.persistence_ids(),
         };
         match self.fault {
@@ -194,36 +203,30 @@ impl Proxy {
             .boxed()
     }
 
-    fn by_tag(&self, tag: &Tag, mut after: Offset, tail: Tail) -> Items<EventEnvelope> {
+    fn selected(&self, which: &Selection, mut after: Offset, tail: Tail) -> Items<EventEnvelope> {
         match self.fault {
-            Some(Fault::HasNoTags) => return refused(),
+            Some(Fault::HasNoTags) if which.tags().is_some() => return refused(),
             Some(Fault::HasNoLive) if tail == Tail::Live => return refused(),
             Some(Fault::OffsetIsInclusive) => after = Offset::new(after.get() - 1),
             _ => {}
         }
-        let current = |tag: &str| self.sound.current_events_by_tag(tag, after);
+        let current = |which: &Selection| self.sound.current_events(which.clone(), after);
+        let live = || self.sound.events(which.clone(), after);
         match (self.fault, tail) {
             (Some(Fault::IgnoresCaseOfTags), Tail::Current) => {
-                let other_case = tag.as_str().to_lowercase();
-                let others = if other_case == tag.as_str() {
-                    stream::empty().boxed()
-                } else {
-                    without_errors(current(&other_case))
+                let others = match in_lower_case(which) {
+                    Some(other_case) => without_errors(current(&other_case)),
+                    None => stream::empty().boxed(),
                 };
-                current(tag.as_str()).chain(others).boxed()
+                current(which).chain(others).boxed()
             }
-            (Some(Fault::UnknownTagIsEmpty), Tail::Current) => {
-                without_errors(current(tag.as_str()))
-            }
-            (Some(Fault::NewTagIsUnknown), Tail::Live) => {
-                let live = self.sound.events_by_tag(tag.as_str(), after);
-                current(tag.as_str())
-                    .filter(|item| future::ready(item.is_err()))
-                    .chain(live)
-                    .boxed()
-            }
-            (_, Tail::Current) => current(tag.as_str()).boxed(),
-            (_, Tail::Live) => self.sound.events_by_tag(tag.as_str(), after).boxed(),
+            (Some(Fault::UnknownTagIsEmpty), Tail::Current) => without_errors(current(which)),
+            (Some(Fault::NewTagIsUnknown), Tail::Live) => current(which)
+                .filter(|item| future::ready(item.is_err()))
+                .chain(live())
+                .boxed(),
+            (_, Tail::Current) => current(which).boxed(),
+            (_, Tail::Live) => live().boxed(),
         }
     }
 

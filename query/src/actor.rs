@@ -4,10 +4,11 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinSet;
 
 use crate::by_persistence_id::ByPersistenceId;
-use crate::by_tag::ByTag;
+use crate::events::Events;
 use crate::persistence_ids::PersistenceIds;
 use crate::shape::KnownShape;
 use crate::tags::TagNumbers;
+use crate::tail::SharedTail;
 use crate::watcher::HorizonRef;
 
 /// Starts one task a query; they end with their readers, or with the actor.
@@ -18,6 +19,7 @@ pub(crate) struct Sources {
     pub(crate) shape: KnownShape,
     pub(crate) horizon: HorizonRef,
     pub(crate) tags: TagNumbers,
+    pub(crate) tail: SharedTail,
     pub(crate) running: JoinSet<()>,
 }
 
@@ -77,6 +79,7 @@ impl Sources {
                     pool,
                     shape,
                     horizon,
+                    shared: self.tail.clone(),
                     persistence_id,
                     to,
                     tail,
@@ -84,17 +87,18 @@ impl Sources {
                 };
                 self.running.spawn(query.run(from));
             }
-            QueryMessage::EventsByTag {
-                tag,
+            QueryMessage::Events {
+                which,
                 after,
                 tail,
                 sink,
             } => {
-                let query = ByTag {
+                let query = Events {
                     pool,
                     horizon,
                     tags: self.tags.clone(),
-                    tag,
+                    shared: self.tail.clone(),
+                    which,
                     tail,
                     sink,
                 };

@@ -1,19 +1,21 @@
 use annals_persistence::{EventEnvelope, PersistenceId, SequenceNumber, Tail};
 use annals_postgres::Pool;
-use annals_rows::{event_of_row, events_by_persistence_id};
+use annals_rows::{EventRows, events_by_persistence_id};
 use tokio_postgres::Row;
 
 use crate::delivery::{Sink, deliver, serve};
 use crate::read_error::ReadError;
 use crate::shape::KnownShape;
+use crate::tail::{Interest, SharedTail};
 use crate::watcher::HorizonRef;
 
-/// Reads the events of one persistence id. They need no horizon: one writer stores them one behind
-/// the other. Live reading only uses its news that something was stored.
+/// Reads the events of one persistence id. What is there needs no horizon: one writer stores them one behind
+/// the other. What is new comes through the tail that all live readers share.
 pub(crate) struct ByPersistenceId {
     pub(crate) pool: Pool,
     pub(crate) shape: KnownShape,
     pub(crate) horizon: HorizonRef,
+    pub(crate) shared: SharedTail,
     pub(crate) persistence_id: PersistenceId,
     pub(crate) to: SequenceNumber,
     pub(crate) tail: Tail,
@@ -28,35 +30,54 @@ impl ByPersistenceId {
     }
 
     async fn read(&self, mut from: i64) -> Result<(), ReadError> {
-        let mut following = match self.tail {
-            Tail::Live => Some((self.horizon.follow()?, self.horizon.settle().await?)),
-            Tail::Current => None,
-        };
         let to = self.to.get();
         loop {
-            while from <= to {
-                let rows = self.page(from).await?;
-                let Some(last) = rows.last() else {
-                    break;
-                };
-                let last: i64 = last.try_get("sequence_number")?;
-                let event = |row: &Row| event_of_row(row, Some(&self.persistence_id));
-                if !deliver(&self.sink, &rows, event).await? || last == i64::MAX {
-                    return Ok(());
-                }
-                from = last + 1;
-                if (rows.len() as i64) < PAGE {
-                    break;
-                }
-            }
-            let Some((following, seen)) = &mut following else {
-                return Ok(());
+            // Before the pages: what is stored behind them then lies behind it.
+            let settled = match self.tail {
+                Tail::Live => self.horizon.settle().await?,
+                Tail::Current => 0,
             };
-            if from > to {
-                return Ok(());
+            from = match self.there(from).await? {
+                Some(from) if from <= to && self.tail == Tail::Live => from,
+                _ => return Ok(()),
+            };
+            let interest = Interest::History(self.persistence_id.clone(), from);
+            // Where the tail has gone on meanwhile, there is a little more to catch up with.
+            let Some(mut place) = self.shared.join(settled, interest).await? else {
+                continue;
+            };
+            while let Some(news) = place.next().await {
+                let mut events = news?.events;
+                events.retain(|event| event.sequence_number <= self.to);
+                if let Some(last) = events.last() {
+                    from = last.sequence_number.get().saturating_add(1);
+                    if self.sink.send(Ok(events)).await.is_err() || from > to {
+                        return Ok(());
+                    }
+                }
             }
-            *seen = following.beyond(*seen).await?;
         }
+    }
+
+    /// Delivers what is there; gives the next sequence number, unless there is none or no reader.
+    async fn there(&self, mut from: i64) -> Result<Option<i64>, ReadError> {
+        while from <= self.to.get() {
+            let rows = self.page(from).await?;
+            let Some(last) = rows.last() else {
+                break;
+            };
+            let last: i64 = last.try_get("sequence_number")?;
+            let mut events = EventRows::default();
+            let event = |row: &Row| events.event(row, 0, &self.persistence_id).map(Some);
+            if !deliver(&self.sink, &rows, event).await? || last == i64::MAX {
+                return Ok(None);
+            }
+            from = last + 1;
+            if (rows.len() as i64) < PAGE {
+                break;
+            }
+        }
+        Ok(Some(from))
     }
 
     async fn page(&self, from: i64) -> Result<Vec<Row>, ReadError> {

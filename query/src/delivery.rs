@@ -1,6 +1,7 @@
 //! How what a query reads gets to its reader.
 
-use annals_persistence::QueryError;
+use annals_persistence::{EventEnvelope, Offset, PersistenceId, QueryError, Selection};
+use annals_rows::{EventRows, MalformedRow};
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
 
@@ -21,18 +22,18 @@ pub(crate) async fn serve<T>(sink: &Sink<T>, reading: impl Future<Output = Resul
     }
 }
 
-/// Delivers what the rows hold; says whether there is still a reader. What lies before a malformed
-/// row is delivered, so that a reader who passes over that row lacks nothing else.
+/// Delivers what the rows hold, but for those without an item; says whether there is still a reader. What
+/// lies before a malformed row is delivered, so that a reader who passes over that row lacks nothing else.
 pub(crate) async fn deliver<T, E: Into<ReadError>>(
     sink: &Sink<T>,
     rows: &[Row],
-    item: impl Fn(&Row) -> Result<T, E>,
+    mut item: impl FnMut(&Row) -> Result<Option<T>, E>,
 ) -> Result<bool, ReadError> {
     let mut items = Vec::with_capacity(rows.len());
     let mut malformed = Ok(());
     for row in rows {
         match item(row) {
-            Ok(item) => items.push(item),
+            Ok(item) => items.extend(item),
             Err(error) => {
                 malformed = Err(error.into());
                 break;
@@ -44,3 +45,32 @@ pub(crate) async fn deliver<T, E: Into<ReadError>>(
     }
     malformed.map(|()| true)
 }
+
+/// The event in a row that has its persistence id behind the columns of an event, if it is one of the
+/// selection.
+pub(crate) fn event_of(
+    row: &Row,
+    events: &mut EventRows,
+    which: &Selection,
+) -> Result<Option<EventEnvelope>, MalformedRow> {
+    let persistence_id = persistence_id_of(row)?;
+    if which.includes(&persistence_id) {
+        events.event(row, 0, &persistence_id).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+pub(crate) fn persistence_id_of(row: &Row) -> Result<PersistenceId, MalformedRow> {
+    let malformed = |reason: String| MalformedRow {
+        offset: Offset::new(row.try_get(0).unwrap_or_default()),
+        sequence_number: row.try_get(1).unwrap_or_default(),
+        reason,
+    };
+    let text: &str = row
+        .try_get(PERSISTENCE_ID)
+        .map_err(|error| malformed(error.to_string()))?;
+    PersistenceId::parse(text).map_err(|error| malformed(error.to_string()))
+}
+
+const PERSISTENCE_ID: usize = 4;

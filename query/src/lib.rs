@@ -1,5 +1,5 @@
-//! Queries over a journal on PostgreSQL: persistence ids, events of one persistence id, events that
-//! carry a tag; each as it is now, or live.
+//! Queries over a journal on PostgreSQL: persistence ids, events of one persistence id, events of many by
+//! tags, slices or type; each as it is now, or live.
 //!
 //! Everything that reads across persistence ids reads up to the **horizon**: the offset below which
 //! no event can appear any more. `horizon` holds its pure logic, `watcher` finds out on the server,
@@ -8,18 +8,22 @@
 
 mod actor;
 mod by_persistence_id;
-mod by_tag;
+mod catch_up;
 mod delivery;
 mod early;
+mod events;
 mod horizon;
 mod horizon_error;
+mod page_size;
 mod persistence_ids;
 #[cfg(test)]
 mod plans;
 mod queries;
 mod read_error;
 mod shape;
+mod tag_query;
 mod tags;
+mod tail;
 mod watcher;
 
 pub use horizon_error::HorizonError;

@@ -25,8 +25,8 @@ impl PageSize {
 
     /// Takes what a page of so many rows held.
     pub(crate) fn learn(&mut self, rows: usize, bytes: usize) {
-        if rows > 0 {
-            let of_that_size = BYTES / (bytes / rows).max(1);
+        if let Some(bytes_a_row) = bytes.checked_div(rows) {
+            let of_that_size = BYTES / bytes_a_row.max(1);
             // Twice as many at once: a few small events say little of those behind them.
             self.rows = of_that_size.clamp(1, MOST).min(2 * self.rows);
         }

@@ -1,4 +1,4 @@
-use annals_persistence::{Offset, PersistenceId, Tail};
+use annals_persistence::{IdSelection, Offset, PersistenceId, Tail};
 use annals_postgres::{MetadataKeeper, Pool};
 use annals_rows::MalformedRow;
 use tokio_postgres::Row;
@@ -13,6 +13,7 @@ use crate::watcher::HorizonRef;
 pub(crate) struct PersistenceIds {
     pub(crate) pool: Pool,
     pub(crate) shape: KnownShape,
+    pub(crate) which: IdSelection,
     pub(crate) horizon: HorizonRef,
     pub(crate) tail: Tail,
     pub(crate) sink: Sink<PersistenceId>,
@@ -69,7 +70,8 @@ impl PersistenceIds {
             Tail::Current => None,
         };
         let mut after = self.horizon.settle().await?;
-        if !self.there(after).await? {
+        let mut left = self.which.limit();
+        if !self.there(after, &mut left).await? {
             return Ok(());
         }
         while let Some(following) = &mut following {
@@ -80,7 +82,7 @@ impl PersistenceIds {
                     Some(last) if rows.len() as i64 == PAGE => last.try_get(0)?,
                     _ => settled,
                 };
-                if !deliver(&self.sink, &rows, id).await? {
+                if !self.deliver(&rows, &mut left).await? {
                     return Ok(());
                 }
             }
@@ -89,13 +91,16 @@ impl PersistenceIds {
     }
 
     /// Delivers the ids that are there; says whether there is still a reader.
-    async fn there(&self, settled: i64) -> Result<bool, ReadError> {
+    async fn there(&self, settled: i64, left: &mut u64) -> Result<bool, ReadError> {
         // A current query has no tail to leave anything to.
         let left_to_tail = match self.tail {
             Tail::Current => i64::MAX,
             Tail::Live => settled,
         };
-        let mut after = String::new();
+        let mut after = match self.which.after_id() {
+            Some(id) => id.as_str().to_owned(),
+            None => String::new(),
+        };
         loop {
             let mut rows = {
                 let reader = self.pool.get().await?;
@@ -111,7 +116,7 @@ impl PersistenceIds {
                 after = last.try_get(1)?;
             }
             rows.retain(|row| !row.get::<_, bool>(2));
-            if !deliver(&self.sink, &rows, id).await? {
+            if !self.deliver(&rows, left).await? {
                 return Ok(false);
             }
             if !full {
@@ -124,6 +129,20 @@ impl PersistenceIds {
         let reader = self.pool.get().await?;
         let new = reader.prepared(NEW).await?;
         Ok(reader.query(&new, &[&after, &settled, &PAGE]).await?)
+    }
+
+    /// Says whether there is still a reader who wants more.
+    async fn deliver(&self, rows: &[Row], left: &mut u64) -> Result<bool, ReadError> {
+        let wanted = |row: &Row| {
+            if *left == 0 {
+                return Ok(None);
+            }
+            let id = id(row)?;
+            let is_wanted = self.which.includes(&id);
+            *left -= u64::from(is_wanted);
+            Ok::<_, ReadError>(is_wanted.then_some(id))
+        };
+        Ok(deliver(&self.sink, rows, wanted).await? && *left > 0)
     }
 }
 

@@ -10,11 +10,13 @@ use annals_postgres::{
 };
 use annals_rows::{EVENTS_BY_ORDERING, events_by_persistence_id};
 
-use crate::{by_tag, persistence_ids, tags};
+use crate::catch_up::selects::{TagFilter, find, walk};
+use crate::{persistence_ids, tags, tail};
 
 /// Each statement by its name, with arguments that stand for others.
 fn statements(shape: &JournalShape) -> Vec<(&'static str, String, &'static str)> {
     let extent = shape.extent();
+    let expression = TagFilter::Expression(String::new());
     let by_id = events_by_persistence_id(&extent.join("$1"), &extent.within("known"));
     vec![
         (
@@ -22,10 +24,32 @@ fn statements(shape: &JournalShape) -> Vec<(&'static str, String, &'static str)>
             by_id,
             "'entity-7', 1, 100, 50",
         ),
+        ("events between", walk(None), "100, 200, 50"),
+        (
+            "events of a tag between",
+            walk(Some(&TagFilter::One(1))),
+            "100, 200, 50, 1",
+        ),
+        (
+            "events of an expression between",
+            walk(Some(&expression)),
+            "100, 200, 50, '1&!2'",
+        ),
         (
             "orderings of a tag",
-            by_tag::FIND.to_owned(),
-            "1, 100, 200, 50",
+            find(&TagFilter::One(1)).to_owned(),
+            "100, 200, 50, 1",
+        ),
+        (
+            "orderings of an expression",
+            find(&expression).to_owned(),
+            "100, 200, 50, '1&!2'",
+        ),
+        ("news", tail::select(), "100, 200, 50"),
+        (
+            "names of tags",
+            tail::tag_names::LOOK_UP.to_owned(),
+            "array[1, 2]",
         ),
         (
             "events by ordering",
@@ -47,7 +71,7 @@ fn statements(shape: &JournalShape) -> Vec<(&'static str, String, &'static str)>
             persistence_ids::NEW.to_owned(),
             "100, 200, 10",
         ),
-        ("the number of a tag", tags::LOOK_UP.to_owned(), "'vip'"),
+        ("numbers of tags", tags::LOOK_UP.to_owned(), "array['vip']"),
     ]
 }
 

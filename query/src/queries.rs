@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use crate::actor::{QueryActor, Sources};
 use crate::shape::KnownShape;
 use crate::tags::TagNumbers;
+use crate::tail::SharedTail;
 use crate::watcher::{HorizonRef, NumberedTable};
 
 /// Starts the queries over one journal.
@@ -45,12 +46,17 @@ impl Queries {
         early: Duration,
     ) -> Result<QueryRef, SpawnErr> {
         let (table, settings) = (NumberedTable::JOURNAL, settings.clone());
+        let horizon = HorizonRef::beside_early_writers(table, settings, commits, early);
+        let (tail, reading) = SharedTail::new(pool.clone(), horizon.clone());
+        let mut running = JoinSet::new();
+        running.spawn(reading);
         let sources = Sources {
-            horizon: HorizonRef::beside_early_writers(table, settings, commits, early),
+            horizon,
             tags: TagNumbers::new(pool.clone()),
             pool,
             shape: KnownShape::default(),
-            running: JoinSet::new(),
+            tail,
+            running,
         };
         let (actor, _) = Actor::spawn(None, QueryActor, sources).await?;
         Ok(QueryRef::new(actor.get_derived::<QueryMessage>()))

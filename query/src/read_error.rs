@@ -23,6 +23,9 @@ pub(crate) enum ReadError {
     Horizon(#[source] SharedError),
     #[error("no event carries the tag {tag:?}")]
     UnknownTag { tag: String },
+    /// What the tail told all its readers.
+    #[error(transparent)]
+    Told(#[from] QueryError),
     /// The query actor has stopped.
     #[error("the query has stopped")]
     Stopped,
@@ -45,6 +48,7 @@ impl From<ReadError> for QueryError {
             }
             ReadError::UnknownTag { tag } => Self::UnknownTag { tag },
             ReadError::Stopped => Self::Stopped,
+            ReadError::Told(error) => error,
             ReadError::Horizon(source) => Self::Unavailable { source },
             error => Self::Unavailable {
                 source: Arc::new(error),

@@ -63,7 +63,12 @@ mod tests {
 
     #[test]
     fn what_holds_without_tags_is_told() {
-        for (text, needs) in [("!a", false), ("!a & b", true), ("!a | b", false), ("!(a & b)", false)] {
+        for (text, needs) in [
+            ("!a", false),
+            ("!a & b", true),
+            ("!a | b", false),
+            ("!(a & b)", false),
+        ] {
             assert_eq!(of(text).1, needs, "{text}");
         }
     }

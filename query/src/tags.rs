@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use annals_persistence::Tag;
+use annals_persistence::{Tag, TagExpression};
 use annals_postgres::Pool;
 
 use crate::read_error::ReadError;
@@ -14,7 +14,8 @@ pub(crate) struct TagNumbers {
 }
 
 /// Served by `tags_name_idx`. Rows hold 32 bits; a larger number is on no row.
-pub(crate) const LOOK_UP: &str = "select id::int from tags where name = $1 and id <= 2147483647";
+pub(crate) const LOOK_UP: &str =
+    "select name, id::int from tags where name = any($1) and id <= 2147483647";
 
 impl TagNumbers {
     pub(crate) fn new(pool: Pool) -> Self {
@@ -24,24 +25,41 @@ impl TagNumbers {
         }
     }
 
-    /// The number of the tag, or `None` while no event carries it.
-    pub(crate) async fn find(&self, tag: &Tag) -> Result<Option<i32>, ReadError> {
-        if let Some(number) = self.known(tag) {
-            return Ok(Some(number));
+    /// The numbers of those tags that some event has carried.
+    pub(crate) async fn of(
+        &self,
+        expression: &TagExpression,
+    ) -> Result<HashMap<Tag, i32>, ReadError> {
+        let (mut numbers, mut unknown) = (HashMap::new(), Vec::new());
+        for tag in expression.tags() {
+            match self.known(tag) {
+                Some(number) => drop(numbers.insert(tag.clone(), number)),
+                None => unknown.push(tag),
+            }
         }
+        if unknown.is_empty() {
+            return Ok(numbers);
+        }
+        let names: Vec<&str> = unknown.iter().map(|tag| tag.as_str()).collect();
         let reader = self.pool.get().await?;
         let look_up = reader.prepared(LOOK_UP).await?;
-        let Some(row) = reader.query_opt(&look_up, &[&tag.as_str()]).await? else {
-            return Ok(None);
-        };
-        let number = row.try_get(0)?;
-        if let Ok(mut found) = self.found.write() {
-            found.insert(tag.clone(), number);
+        for row in reader.query(&look_up, &[&names]).await? {
+            let (name, number): (&str, i32) = (row.try_get(0)?, row.try_get(1)?);
+            if let Some(tag) = unknown.iter().find(|tag| tag.as_str() == name) {
+                self.keep(tag, number);
+                numbers.insert((*tag).clone(), number);
+            }
         }
-        Ok(Some(number))
+        Ok(numbers)
     }
 
     fn known(&self, tag: &Tag) -> Option<i32> {
         self.found.read().ok()?.get(tag).copied()
+    }
+
+    fn keep(&self, tag: &Tag, number: i32) {
+        if let Ok(mut found) = self.found.write() {
+            found.insert(tag.clone(), number);
+        }
     }
 }

@@ -1,0 +1,81 @@
+use annals_persistence::{EventEnvelope, Offset, Selection, Tail};
+use annals_postgres::Pool;
+
+use crate::catch_up::CatchUp;
+use crate::catch_up::selects::TagFilter;
+use crate::delivery::{Sink, serve};
+use crate::read_error::ReadError;
+use crate::tag_query::{needs_a_tag, query_int};
+use crate::tags::TagNumbers;
+use crate::tail::{Interest, SharedTail};
+use crate::watcher::HorizonRef;
+
+/// Reads the events of a selection: what is there by itself, what is new through the tail that all live
+/// readers share.
+pub(crate) struct Events {
+    pub(crate) pool: Pool,
+    pub(crate) horizon: HorizonRef,
+    pub(crate) tags: TagNumbers,
+    pub(crate) shared: SharedTail,
+    pub(crate) which: Selection,
+    pub(crate) tail: Tail,
+    pub(crate) sink: Sink<EventEnvelope>,
+}
+
+impl Events {
+    pub(crate) async fn run(self, after: Offset) {
+        serve(&self.sink, self.read(after.get())).await;
+    }
+
+    async fn read(&self, mut after: i64) -> Result<(), ReadError> {
+        loop {
+            let settled = self.horizon.settle().await?;
+            if !self.catch_up(after, settled).await? || self.tail == Tail::Current {
+                return Ok(());
+            }
+            after = after.max(settled);
+            let interest = Interest::Events(self.which.clone());
+            // Where the tail has gone on meanwhile, there is a little more to catch up with.
+            let Some(mut place) = self.shared.join(after, interest).await? else {
+                continue;
+            };
+            while let Some(news) = place.next().await {
+                let news = news?;
+                after = news.up_to;
+                if self.sink.send(Ok(news.events)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Delivers what is there; says whether there is still a reader.
+    async fn catch_up(&self, after: i64, settled: i64) -> Result<bool, ReadError> {
+        let (tags, has_index) = self.tag_filter().await?;
+        CatchUp::new(&self.pool, &self.which, &self.sink, tags, has_index)
+            .between(after, settled)
+            .await
+    }
+
+    /// With the numbers that the tags have now, and whether all that fits has some tag.
+    async fn tag_filter(&self) -> Result<(Option<TagFilter>, bool), ReadError> {
+        let Some(expression) = self.which.tags() else {
+            return Ok((None, false));
+        };
+        let numbers = self.tags.of(expression).await?;
+        let unknown = expression
+            .tags()
+            .into_iter()
+            .find(|tag| !numbers.contains_key(tag));
+        if let (Some(unknown), Tail::Current) = (unknown, self.tail) {
+            return Err(ReadError::UnknownTag {
+                tag: unknown.as_str().to_owned(),
+            });
+        }
+        let filter = match expression.as_tag().and_then(|tag| numbers.get(tag)) {
+            Some(number) => TagFilter::One(*number),
+            None => TagFilter::Expression(query_int(expression.term(), &numbers)),
+        };
+        Ok((Some(filter), needs_a_tag(expression.term())))
+    }
+}

@@ -21,6 +21,10 @@ pub use annals_persistence::{
     SnapshotMessage, SnapshotRef, StashFull, Stores, Tag, Tags, Text, Timestamp, UpcastFailure,
     Upcasters, WriteError, WriteEvents, WriterId,
 };
+// Which events, and which persistence ids, a query gives.
+pub use annals_persistence::{
+    IdSelection, InvalidTagExpression, Selection, TagExpression, TagTerm,
+};
 // Where missing events went.
 pub use annals_persistence::{Fate, Hole};
 // States without events.

@@ -13,6 +13,7 @@ mod live;
 mod load;
 mod meter;
 mod nested;
+mod query;
 mod recovery;
 mod rounds;
 mod sample;
@@ -54,6 +55,21 @@ enum Bench {
         /// Only lines of that name
         #[arg(long, value_name = "GLOB", default_value = "*")]
         case: Pattern,
+    },
+    /// Live subscribers, persistence ids, and events by tag, beside the same questions asked by hand
+    Query {
+        /// Alternating rounds
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// Only lines of that name
+        #[arg(long, value_name = "GLOB", default_value = "*")]
+        case: Pattern,
+        /// Sizes in millions of events for what catches up by tag
+        #[arg(long, value_delimiter = ',', default_value = "1,20")]
+        millions: Vec<u64>,
     },
     /// How writing and recovery bend as a journal grows, and what an event takes on disk
     Growth {
@@ -144,6 +160,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     time,
                 };
                 cases::run(&plan, journal::cases(), &case).await
+            })
+            .await
+        }
+        Bench::Query {
+            rounds,
+            seconds,
+            case,
+            millions,
+        } => {
+            on_a_server(async |server| {
+                let plan = Plan {
+                    server: server.clone(),
+                    meter: Meter::of(&server.settings).await?,
+                    rounds,
+                    time: Duration::from_secs_f64(seconds),
+                };
+                cases::run(&plan, query::cases(&millions), &case).await
             })
             .await
         }

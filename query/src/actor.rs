@@ -5,11 +5,11 @@ use tokio::task::JoinSet;
 
 use crate::by_persistence_id::ByPersistenceId;
 use crate::events::Events;
+use crate::horizon_ref::HorizonRef;
 use crate::persistence_ids::PersistenceIds;
 use crate::shape::KnownShape;
 use crate::tags::TagNumbers;
 use crate::tail::SharedTail;
-use crate::watcher::HorizonRef;
 
 /// Starts one task a query; they end with their readers, or with the actor.
 pub(crate) struct QueryActor;

@@ -4,10 +4,10 @@ use annals_rows::{EventRows, events_by_persistence_id};
 use tokio_postgres::Row;
 
 use crate::delivery::{Sink, deliver, serve};
+use crate::horizon_ref::HorizonRef;
 use crate::read_error::ReadError;
 use crate::shape::KnownShape;
 use crate::tail::{Interest, SharedTail};
-use crate::watcher::HorizonRef;
 
 /// Reads the events of one persistence id. What is there needs no horizon: one writer stores them one behind
 /// the other. What is new comes through the tail that all live readers share.

@@ -4,11 +4,11 @@ use annals_postgres::Pool;
 use crate::catch_up::CatchUp;
 use crate::catch_up::selects::TagFilter;
 use crate::delivery::{Sink, serve};
+use crate::horizon_ref::HorizonRef;
 use crate::read_error::ReadError;
 use crate::tag_query::{needs_a_tag, query_int};
 use crate::tags::TagNumbers;
 use crate::tail::{Interest, SharedTail};
-use crate::watcher::HorizonRef;
 
 /// Reads the events of a selection: what is there by itself, what is new through the tail that all live
 /// readers share.

@@ -12,8 +12,11 @@ mod catch_up;
 mod delivery;
 mod early;
 mod events;
+mod eyes;
 mod horizon;
 mod horizon_error;
+mod horizon_ref;
+pub mod metric_names;
 mod page_size;
 mod persistence_ids;
 #[cfg(test)]
@@ -21,11 +24,12 @@ mod plans;
 mod queries;
 mod read_error;
 mod shape;
+mod stuck;
 mod tag_query;
 mod tags;
 mod tail;
 mod watcher;
 
 pub use horizon_error::HorizonError;
+pub use horizon_ref::{Following, HorizonRef, NumberedTable};
 pub use queries::Queries;
-pub use watcher::{Following, HorizonRef, NumberedTable};

@@ -4,9 +4,9 @@ use annals_rows::MalformedRow;
 use tokio_postgres::Row;
 
 use crate::delivery::{Sink, deliver, serve};
+use crate::horizon_ref::HorizonRef;
 use crate::read_error::ReadError;
 use crate::shape::KnownShape;
-use crate::watcher::HorizonRef;
 
 /// Reads every persistence id once: those that are there by leaps over the primary key, or from the
 /// metadata where that has them all; new ones by their first event.

@@ -7,10 +7,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::actor::{QueryActor, Sources};
+use crate::horizon_ref::{HorizonRef, NumberedTable};
 use crate::shape::KnownShape;
 use crate::tags::TagNumbers;
 use crate::tail::SharedTail;
-use crate::watcher::{HorizonRef, NumberedTable};
 
 /// Starts the queries over one journal.
 #[derive(Clone, Copy, Debug)]

@@ -21,9 +21,10 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) use audience::Interest;
 pub(crate) use place::Place;
 
+use crate::horizon_ref::{Following, HorizonRef};
+use crate::metric_names::{LAGGED, SUBSCRIBERS};
 use crate::page_size::PageSize;
 use crate::read_error::ReadError;
-use crate::watcher::{Following, HorizonRef};
 use audience::Audience;
 use batch::{Batch, Recent, TailEvent, tag_numbers};
 use place::{News, Outlet, connected};
@@ -155,6 +156,7 @@ impl Task {
                 Some(Request::Leave(who)) => drop(self.remove(who)),
                 None => return,
             }
+            metrics::gauge!(SUBSCRIBERS).set(self.subscribers.len() as f64);
         }
     }
 
@@ -259,6 +261,7 @@ impl Task {
                 let mut news = std::mem::replace(&mut subscriber.gathered, News::none());
                 news.up_to = batch.up_to;
                 if !subscriber.outlet.give(news, share) {
+                    metrics::counter!(LAGGED).increment(1);
                     self.remove(who);
                 }
             }

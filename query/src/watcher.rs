@@ -1,149 +1,20 @@
 //! Follows the horizon of one table, for all readers of the process.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use annals_persistence::SharedError;
-use annals_postgres::{Connection, Role, Settings, connect_as};
+use annals_postgres::Settings;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_postgres::Statement;
 
 use crate::early::Early;
+use crate::eyes::{Eyes, PAGE};
 use crate::horizon::Horizon;
-use crate::horizon_error::{HorizonError, LookError};
+use crate::horizon_error::LookError;
+use crate::horizon_ref::{Follower, HorizonRef, Latest, NumberedTable, Request};
+use crate::stuck::Stuck;
 
-/// A table whose rows have numbers that are drawn from a sequence inside the statement that writes
-/// them. A row may leave its number for a higher one; no number is given twice.
-#[derive(Clone, Copy, Debug)]
-pub struct NumberedTable {
-    /// Its name, found by `search_path`.
-    pub name: &'static str,
-    /// The column of the numbers, which has an index.
-    pub number: &'static str,
-}
-
-impl NumberedTable {
-    /// Events: one row each, for ever at its place.
-    pub(crate) const JOURNAL: Self = Self {
-        name: "journal",
-        number: "ordering",
-    };
-}
-
-/// What readers know of the horizon: the number at or below which no row can appear any more. Cheap
-/// to clone; the watching ends when all are dropped.
-#[derive(Clone, Debug)]
-pub struct HorizonRef {
-    requests: mpsc::UnboundedSender<Request>,
-    latest: watch::Receiver<Latest>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Latest {
-    settled: i64,
-    failure: Option<SharedError>,
-}
-
-#[derive(Debug)]
-enum Request {
-    /// Tell when everything that is visible now is settled.
-    Settle(oneshot::Sender<Result<i64, SharedError>>),
-    /// A reader waits for more: look until it is gone.
-    Follow(Follower),
-}
-
-/// Open as long as a live reader waits.
-#[derive(Debug)]
-struct Follower(mpsc::Receiver<()>);
-
-/// A live reader's hold on the watcher.
-#[derive(Debug)]
-pub struct Following {
-    latest: watch::Receiver<Latest>,
-    _alive: mpsc::Sender<()>,
-}
-
-impl HorizonRef {
-    /// Follows the horizon of `table` on a connection of its own, opened when the first reader
-    /// waits. `commits` changes when this process has written to the table.
-    ///
-    /// # Panics
-    /// Outside a Tokio runtime.
-    pub fn of(table: NumberedTable, settings: Settings, commits: watch::Receiver<u64>) -> Self {
-        Watcher::spawn(table, settings, commits, Duration::ZERO)
-    }
-
-    /// The same beside writers that draw their numbers up to `early` before the statement begins that
-    /// writes them: a gap stays open for so long.
-    ///
-    /// # Panics
-    /// Outside a Tokio runtime.
-    pub fn beside_early_writers(
-        table: NumberedTable,
-        settings: Settings,
-        commits: watch::Receiver<u64>,
-        early: Duration,
-    ) -> Self {
-        Watcher::spawn(table, settings, commits, early)
-    }
-
-    /// Waits until everything that is visible now is settled and gives the offset up to which: all
-    /// that was acknowledged before the call lies at or below it, or has left for a place behind.
-    ///
-    /// # Errors
-    /// The server cannot be asked.
-    ///
-    /// # Cancel safety
-    /// Changes nothing; drop it at any time.
-    pub async fn settle(&self) -> Result<i64, HorizonError> {
-        let (tell, told) = oneshot::channel();
-        self.requests
-            .send(Request::Settle(tell))
-            .map_err(|_| HorizonError::Stopped)?;
-        told.await
-            .map_err(|_| HorizonError::Stopped)?
-            .map_err(HorizonError::Unavailable)
-    }
-
-    /// Makes the watcher look for more until the result is dropped.
-    ///
-    /// # Errors
-    /// The watching has ended.
-    pub fn follow(&self) -> Result<Following, HorizonError> {
-        let (alive, gone) = mpsc::channel(1);
-        self.requests
-            .send(Request::Follow(Follower(gone)))
-            .map_err(|_| HorizonError::Stopped)?;
-        Ok(Following {
-            latest: self.latest.clone(),
-            _alive: alive,
-        })
-    }
-}
-
-impl Following {
-    /// Waits until the horizon lies behind `offset` and gives it.
-    ///
-    /// # Errors
-    /// The server cannot be asked.
-    ///
-    /// # Cancel safety
-    /// Changes nothing; drop it at any time.
-    pub async fn beyond(&mut self, offset: i64) -> Result<i64, HorizonError> {
-        let reached = self
-            .latest
-            .wait_for(|latest| latest.settled > offset || latest.failure.is_some())
-            .await
-            .map_err(|_| HorizonError::Stopped)?;
-        match &reached.failure {
-            Some(failure) => Err(HorizonError::Unavailable(Arc::clone(failure))),
-            None => Ok(reached.settled),
-        }
-    }
-}
-
-struct Watcher {
+pub(crate) struct Watcher {
     table: NumberedTable,
     settings: Settings,
     /// Changes when this process has stored something.
@@ -162,16 +33,13 @@ struct Waiting {
     target: Option<i64>,
 }
 
-/// Offsets of one look. More would make a look long, fewer would cost round trips.
-const PAGE: i64 = 10_000;
-
 /// Pauses between looks that found nothing new: short while a gap is open, growing otherwise.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST_AT_A_GAP: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(100);
 
 impl Watcher {
-    fn spawn(
+    pub(crate) fn spawn(
         table: NumberedTable,
         settings: Settings,
         commits: watch::Receiver<u64>,
@@ -191,10 +59,7 @@ impl Watcher {
             stuck: Stuck::default(),
         };
         tokio::spawn(watcher.run(inbox));
-        HorizonRef {
-            requests,
-            latest: known,
-        }
+        HorizonRef::new(requests, known)
     }
 
     /// Looks while somebody waits; costs the server nothing otherwise.
@@ -213,6 +78,7 @@ impl Watcher {
                 self.take(request);
             }
             self.commits.mark_unchanged();
+            let begin = Instant::now();
             match self.look(&mut eyes).await {
                 Ok(News::More) => pause = SHORTEST,
                 Ok(news) => {
@@ -224,7 +90,7 @@ impl Watcher {
                     } else {
                         LONGEST
                     };
-                    if self.rest(pause.min(longest), &mut inbox).await {
+                    if self.rest(begin, pause.min(longest), &mut inbox).await {
                         pause = (pause * 2).min(LONGEST);
                     } else {
                         pause = SHORTEST;
@@ -247,9 +113,11 @@ impl Watcher {
         }
     }
 
-    /// Waits for the pause, a hint or a request; says whether it was the pause.
+    /// Waits for the pause, a hint or a request; says whether it was the pause. The look before began at
+    /// `last`.
     async fn rest(
         &mut self,
+        last: Instant,
         pause: Duration,
         inbox: &mut mpsc::UnboundedReceiver<Request>,
     ) -> bool {
@@ -262,7 +130,7 @@ impl Watcher {
             // Without a journal in this process there are no hints, and the pause decides. Under
             // load they come without end: one look serves many commits.
             Ok(()) = self.commits.changed() => {
-                tokio::time::sleep(SHORTEST).await;
+                tokio::time::sleep(SHORTEST.saturating_sub(last.elapsed())).await;
                 false
             }
             () = tokio::time::sleep(pause) => true,
@@ -296,9 +164,11 @@ impl Watcher {
             beyond = targets.filter(|target| *target > before).max();
         }
         if beyond.is_some() || self.horizon.is_waiting() {
-            let mut holders = eyes.holders().await?;
-            holders.extend(self.early.look(Instant::now()));
-            self.horizon.hold(beyond, &holders);
+            let holders = eyes.holders().await?;
+            self.stuck.note(&holders);
+            let early = self.early.look(Instant::now());
+            let names = holders.into_iter().map(|holder| holder.transaction);
+            self.horizon.hold(beyond, &names.chain(early).collect());
             self.stuck.watch(self.table, &self.horizon);
         }
         let settled = self.horizon.settled();
@@ -350,122 +220,4 @@ enum News {
     Some,
     /// It did not.
     Nothing,
-}
-
-impl Follower {
-    fn is_there(&mut self) -> bool {
-        !matches!(
-            self.0.try_recv(),
-            Err(mpsc::error::TryRecvError::Disconnected)
-        )
-    }
-}
-
-/// A connection that sees where the table ends and who writes.
-struct Eyes {
-    connection: Connection,
-    visible: Statement,
-    top: Statement,
-    holders: Statement,
-}
-
-/// Everybody who may have drawn a number and not ended: a statement that writes takes this lock
-/// first. A transaction that is prepared keeps its lock and its name, but loses its process: the
-/// process must not be part of the name, or it would seem to have ended.
-fn holders_of(table: NumberedTable) -> String {
-    let name = table.name;
-    format!(
-        "select virtualtransaction from pg_locks \
-where locktype = 'relation' and mode = 'RowExclusiveLock' and granted \
-  and relation = '{name}'::regclass \
-  and database = (select oid from pg_database where datname = current_database())"
-    )
-}
-
-impl Eyes {
-    async fn open(table: NumberedTable, settings: &Settings) -> Result<Self, LookError> {
-        let connection = connect_as(settings, Role::Reader).await?;
-        // Transactions of the primary hold no locks on a standby: every gap would seem settled.
-        let standby = connection.query_one("select pg_is_in_recovery()", &[]);
-        if standby.await?.try_get(0)? {
-            return Err(LookError::Standby {
-                address: settings.address(),
-            });
-        }
-        let NumberedTable { name, number } = table;
-        // Both are served by the index on the number: the first from the index alone where the
-        // table is vacuumed, the second by one entry.
-        let visible =
-            format!("select {number} from {name} where {number} > $1 order by {number} limit $2");
-        let top = format!("select coalesce(max({number}), 0) from {name}");
-        Ok(Self {
-            visible: connection.prepare(&visible).await?,
-            top: connection.prepare(&top).await?,
-            holders: connection.prepare(&holders_of(table)).await?,
-            connection,
-        })
-    }
-
-    async fn visible(&self, above: i64) -> Result<Vec<i64>, LookError> {
-        let rows = self
-            .connection
-            .query(&self.visible, &[&above, &PAGE])
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<Result<_, _>>()?)
-    }
-
-    async fn top(&self) -> Result<i64, LookError> {
-        Ok(self
-            .connection
-            .query_one(&self.top, &[])
-            .await?
-            .try_get(0)?)
-    }
-
-    async fn holders(&self) -> Result<HashSet<String>, LookError> {
-        let rows = self.connection.query(&self.holders, &[]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<Result<_, _>>()?)
-    }
-}
-
-/// Says aloud when one transaction keeps every reader waiting.
-#[derive(Default)]
-struct Stuck {
-    since: Option<(i64, Instant)>,
-    told: bool,
-}
-
-const TELL_AFTER: Duration = Duration::from_secs(10);
-
-impl Stuck {
-    fn watch(&mut self, table: NumberedTable, horizon: &Horizon<String>) {
-        let settled = horizon.settled();
-        match self.since {
-            Some((at, since)) if at == settled && horizon.is_waiting() => {
-                if since.elapsed() > TELL_AFTER && !self.told {
-                    self.told = true;
-                    let holders: Vec<&String> = horizon.waits_for().collect();
-                    tracing::warn!(
-                        table = table.name,
-                        offset = settled,
-                        waited = ?since.elapsed(),
-                        ?holders,
-                        "readers wait for a transaction that wrote to the table and has not ended; \
-                         find its pid by virtualtransaction in pg_locks, or see pg_prepared_xacts \
-                         where it has none"
-                    );
-                }
-            }
-            _ => {
-                self.since = Some((settled, Instant::now()));
-                self.told = false;
-            }
-        }
-    }
 }

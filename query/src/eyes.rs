@@ -1,0 +1,92 @@
+use annals_postgres::{Connection, Role, Settings, connect_as};
+use tokio_postgres::{Row, Statement};
+
+use crate::horizon_error::LookError;
+use crate::horizon_ref::NumberedTable;
+
+/// Offsets of one look. More would make a look long, fewer would cost round trips.
+pub(crate) const PAGE: i64 = 10_000;
+
+/// A connection that sees where the table ends and who writes.
+pub(crate) struct Eyes {
+    connection: Connection,
+    visible: Statement,
+    top: Statement,
+    holders: Statement,
+}
+
+/// A transaction that may have drawn a number and not ended.
+pub(crate) struct Holder {
+    /// Its virtual id, which it keeps as long as it lives.
+    pub(crate) transaction: String,
+    pub(crate) pid: Option<i32>,
+}
+
+/// Everybody who may have drawn a number and not ended: a statement that writes takes this lock
+/// first. A transaction that is prepared keeps its lock and its name, but loses its process: the
+/// process must not be part of the name, or it would seem to have ended.
+fn holders_of(table: NumberedTable) -> String {
+    let name = table.name;
+    format!(
+        "select virtualtransaction, pid from pg_locks \
+where locktype = 'relation' and mode = 'RowExclusiveLock' and granted \
+  and relation = '{name}'::regclass \
+  and database = (select oid from pg_database where datname = current_database())"
+    )
+}
+
+impl Eyes {
+    pub(crate) async fn open(table: NumberedTable, settings: &Settings) -> Result<Self, LookError> {
+        let connection = connect_as(settings, Role::Reader).await?;
+        // Transactions of the primary hold no locks on a standby: every gap would seem settled.
+        let standby = connection.query_one("select pg_is_in_recovery()", &[]);
+        if standby.await?.try_get(0)? {
+            return Err(LookError::Standby {
+                address: settings.address(),
+            });
+        }
+        let NumberedTable { name, number } = table;
+        // Both are served by the index on the number: the first from the index alone where the
+        // table is vacuumed, the second by one entry.
+        let visible =
+            format!("select {number} from {name} where {number} > $1 order by {number} limit $2");
+        let top = format!("select coalesce(max({number}), 0) from {name}");
+        Ok(Self {
+            visible: connection.prepare(&visible).await?,
+            top: connection.prepare(&top).await?,
+            holders: connection.prepare(&holders_of(table)).await?,
+            connection,
+        })
+    }
+
+    pub(crate) async fn visible(&self, above: i64) -> Result<Vec<i64>, LookError> {
+        let rows = self
+            .connection
+            .query(&self.visible, &[&above, &PAGE])
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) async fn top(&self) -> Result<i64, LookError> {
+        Ok(self
+            .connection
+            .query_one(&self.top, &[])
+            .await?
+            .try_get(0)?)
+    }
+
+    /// With the process of each; one that is prepared has none.
+    pub(crate) async fn holders(&self) -> Result<Vec<Holder>, LookError> {
+        let rows = self.connection.query(&self.holders, &[]).await?;
+        let holder = |row: &Row| {
+            Ok(Holder {
+                transaction: row.try_get(0)?,
+                pid: row.try_get(1)?,
+            })
+        };
+        rows.iter().map(holder).collect()
+    }
+}

@@ -17,6 +17,7 @@ mod query;
 mod recovery;
 mod rounds;
 mod sample;
+mod soak;
 mod writers;
 
 use std::error::Error;
@@ -29,6 +30,7 @@ use glob::Pattern;
 use crate::database::Server;
 use crate::meter::Meter;
 use crate::rounds::Plan;
+use crate::soak::Soak;
 use crate::writers::Work;
 
 /// Measures Annals beside a raw client on the same server: a private PostgreSQL, or the one that
@@ -97,6 +99,31 @@ enum Bench {
         /// Seconds of each measurement
         #[arg(long, default_value_t = 3.0)]
         seconds: f64,
+    },
+    /// Whether any live reader loses an event beside writers, rollbacks and killed sessions
+    SoakRead {
+        /// How long is written
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Half of them through the journal, half by plain SQL in another process
+        #[arg(long, default_value_t = 12)]
+        writers: usize,
+        /// Of a hundred transactions by plain SQL
+        #[arg(long, default_value_t = 10)]
+        rollbacks: u8,
+        /// One reader that trusts numbers instead of ours, to see what the harness catches
+        #[arg(long)]
+        naive: bool,
+    },
+    /// The other process of a soak
+    #[command(hide = true)]
+    SoakWrite {
+        #[arg(long)]
+        seconds: u64,
+        #[arg(long)]
+        writers: usize,
+        #[arg(long)]
+        rollbacks: u8,
     },
     /// The other process of a case with two
     #[command(hide = true)]
@@ -212,6 +239,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 growth::run(&plan, layout, &millions).await
             })
             .await
+        }
+        Bench::SoakRead {
+            seconds,
+            writers,
+            rollbacks,
+            naive,
+        } => {
+            let soak = Soak {
+                seconds,
+                writers,
+                rollbacks,
+                naive,
+            };
+            on_a_server(async |server| soak::run(server, soak).await).await
+        }
+        Bench::SoakWrite {
+            seconds,
+            writers,
+            rollbacks,
+        } => {
+            let soak = Soak {
+                seconds,
+                writers,
+                rollbacks,
+                naive: false,
+            };
+            on_a_server(async |server| soak::writers::by_sql(&server.settings, soak).await).await
         }
         Bench::Write {
             name,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals_persistence::{
     DeleteEvents, EventEnvelope, Offset, PersistenceId, ReplaceEvent, Replay, ReplayEvents,
-    Selection, SequenceNumber, Tag, WriteError, WriteEvents,
+    Selection, SequenceNumber, Tag, TagExpression, WriteError, WriteEvents,
 };
 use tokio::sync::watch;
 
@@ -190,14 +190,27 @@ impl Events {
         after: Offset,
         until: Offset,
     ) -> impl Iterator<Item = &'a EventEnvelope> {
-        between(after, until)
-            .into_iter()
-            .flat_map(|bounds| self.by_offset.range(bounds))
-            .filter(move |(offset, (id, _))| {
+        let tag = which.tags().and_then(TagExpression::as_tag);
+        let bounds = between(after, until).into_iter();
+        // Of a tag only those that carry it are looked at.
+        let offsets: Box<dyn Iterator<Item = &'a Offset>> = match tag {
+            Some(tag) => Box::new(
+                bounds
+                    .filter_map(|bounds| Some(self.by_tag.get(tag)?.range(bounds)))
+                    .flatten(),
+            ),
+            None => {
+                let rows = bounds.flat_map(|bounds| self.by_offset.range(bounds));
+                Box::new(rows.map(|(offset, _)| offset))
+            }
+        };
+        offsets
+            .filter(move |offset| {
                 let carries = |tag: &Tag| self.carries(tag, **offset);
-                which.includes(id) && which.tags().is_none_or(|tags| tags.matches(carries))
+                tag.is_some() || which.tags().is_none_or(|tags| tags.matches(carries))
             })
-            .filter_map(|(offset, _)| self.at(*offset))
+            .filter_map(|offset| self.at(*offset))
+            .filter(|event| which.includes(&event.persistence_id))
     }
 
     /// Whether any event ever carried the tag.

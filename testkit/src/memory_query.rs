@@ -239,9 +239,11 @@ fn selected(
             .take(ROWS)
             .cloned()
             .collect();
-        if let Some(last) = items.last() {
-            after = last.offset;
-        }
+        // What was looked at in vain is not looked at again.
+        after = match items.last() {
+            Some(last) if items.len() == ROWS => last.offset,
+            _ => after.max(until),
+        };
         Ok(Page::of(items))
     }
 }

@@ -56,6 +56,9 @@ pub enum Capability {
     PersistenceIds,
     /// Goes on with what is new, where a query asks for that.
     LiveQueries,
+    /// Chooses events by slices or by entity type, or gives all of them; and persistence ids by entity
+    /// type, or a page at a time.
+    Selections,
 }
 
 impl<S> Case<S> {

@@ -1,16 +1,28 @@
 //! What every query must do. Pekko has no TCK for queries; the kinds of queries and what they
 //! promise are those of its read journals.
 
+mod all_events;
+mod by_expression;
 mod by_persistence_id;
+mod by_slices;
 mod by_tag;
+mod hand_over;
+mod model;
 mod persistence_ids;
+mod random;
 mod reading;
+mod selected_ids;
 mod subscribers;
 mod writers;
 
+pub use all_events::*;
+pub use by_expression::*;
 pub use by_persistence_id::*;
+pub use by_slices::*;
 pub use by_tag::*;
+pub use hand_over::*;
 pub use persistence_ids::*;
+pub use selected_ids::*;
 pub use subscribers::*;
 pub use writers::*;
 
@@ -72,6 +84,38 @@ macro_rules! query_cases {
             slow_subscriber_holds_up_nobody_and_misses_nothing, needs EventsByTag LiveQueries;
             subscriber_that_goes_away_harms_nobody, needs EventsByTag LiveQueries;
             many_writers_are_read_without_loss_and_without_doubles, needs EventsByTag LiveQueries;
+            and_or_not_and_parentheses_choose_events, needs EventsByTag;
+            current_events_by_expression_are_those_that_belong_to_it, needs EventsByTag;
+            events_by_expression_are_the_same_live, needs EventsByTag LiveQueries;
+            events_by_expression_resume_behind_every_offset, needs EventsByTag;
+            events_without_tags_belong_to_a_purely_negative_expression, needs EventsByTag;
+            unknown_tag_in_an_expression_is_named, needs EventsByTag;
+            new_tag_in_an_expression_is_waited_for, needs EventsByTag LiveQueries;
+            tag_that_appears_later_changes_a_live_expression, needs EventsByTag LiveQueries;
+            largest_expressions_are_answered, needs EventsByTag;
+            tags_in_expressions_match_as_a_whole_and_case_counts, needs EventsByTag;
+            deleted_events_are_left_out_by_expression, needs EventsByTag;
+            events_behind_many_that_do_not_belong_are_given, needs EventsByTag;
+            all_events_are_each_given_once, needs Selections;
+            current_all_events_resume_behind_every_offset, needs Selections;
+            all_events_resume_behind_every_offset, needs Selections LiveQueries;
+            all_events_go_on_with_what_is_stored, needs Selections LiveQueries;
+            deleted_events_are_left_out_of_all, needs Selections;
+            slices_of_a_split_together_give_each_event_once, needs Selections;
+            live_slices_of_a_split_together_give_each_event_once, needs Selections LiveQueries;
+            events_by_slices_resume_behind_every_offset, needs Selections;
+            ids_of_every_form_lie_in_their_slice, needs Selections;
+            events_of_a_type_are_those_of_no_other, needs Selections;
+            slices_types_and_tags_narrow_together, needs Selections EventsByTag;
+            type_that_nobody_has_is_waited_for, needs Selections LiveQueries;
+            persistence_ids_of_a_type_are_those_of_no_other, needs Selections PersistenceIds;
+            pages_of_persistence_ids_together_give_each_once, needs Selections PersistenceIds;
+            pages_of_all_persistence_ids_together_give_each_once, needs Selections PersistenceIds;
+            page_goes_on_behind_an_id_that_is_not_there, needs Selections PersistenceIds;
+            subscribers_with_different_selections_are_each_given_theirs,
+                needs Selections EventsByTag EventsByPersistenceId LiveQueries;
+            subscriber_that_goes_on_after_many_events_misses_nothing,
+                needs Selections EventsByTag LiveQueries;
         }
     };
 }

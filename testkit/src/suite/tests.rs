@@ -51,6 +51,9 @@ macro_rules! suite_test {
     (@need [LiveQueries $($n:ident)*] [LiveQueries $($w:ident)*] $($rest:tt)+) => {
         $crate::suite_test! { @ignore "the store does without LiveQueries" $($rest)+ }
     };
+    (@need [Selections $($n:ident)*] [Selections $($w:ident)*] $($rest:tt)+) => {
+        $crate::suite_test! { @ignore "the store does without Selections" $($rest)+ }
+    };
     // Not this one; is it the next?
     (@need $needs:tt [$other:ident $($without:ident)*] $($rest:tt)+) => {
         $crate::suite_test! { @need $needs [$($without)*] $($rest)+ }

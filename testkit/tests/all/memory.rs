@@ -93,9 +93,14 @@ mod completeness {
         assert_eq!(listed(snapshot::cases()), snapshot);
 
         let query = functions(&[
+            include_str!("../../src/suite/query/all_events.rs"),
+            include_str!("../../src/suite/query/by_expression.rs"),
             include_str!("../../src/suite/query/by_persistence_id.rs"),
+            include_str!("../../src/suite/query/by_slices.rs"),
             include_str!("../../src/suite/query/by_tag.rs"),
+            include_str!("../../src/suite/query/hand_over.rs"),
             include_str!("../../src/suite/query/persistence_ids.rs"),
+            include_str!("../../src/suite/query/selected_ids.rs"),
             include_str!("../../src/suite/query/subscribers.rs"),
             include_str!("../../src/suite/query/writers.rs"),
         ]);

@@ -203,7 +203,19 @@ pub async fn event_with_several_tags_is_given_once_for_each(stores: &JournalAndQ
 
 /// Neither a part of a tag nor another case of its letters is that tag.
 pub async fn tags_match_as_a_whole_and_case_counts(stores: &JournalAndQueries) {
-    let (unique, id) = (fresh_tag(), fresh_id());
+    let (tags, id) = (odd_tags(), fresh_id());
+    for (number, tag) in (1..).zip(&tags) {
+        store_tagged(&stores.journal, &id, number, 1, tag).await;
+    }
+    for (number, tag) in (1..).zip(&tags) {
+        let found = numbers(&current(stores, tag).await);
+        assert_eq!(found, [number], "the events of the tag {tag:?}");
+    }
+}
+
+/// New tags that differ by little, and hold what SQL, patterns and expressions treat in their own way.
+pub(super) fn odd_tags() -> Vec<String> {
+    let unique = fresh_tag();
     let forms = [
         "-1",
         "-10",
@@ -220,15 +232,16 @@ pub async fn tags_match_as_a_whole_and_case_counts(stores: &JournalAndQueries) {
         "-e\u{301}",
         "-{}",
         " -1",
+        "-&",
+        "-|",
+        "-!",
+        "-a & -b",
+        "-(",
+        "-)",
+        "-\\",
+        "-:*",
     ];
-    let tags = forms.map(|form| format!("{unique}{form}"));
-    for (number, tag) in (1..).zip(&tags) {
-        store_tagged(&stores.journal, &id, number, 1, tag).await;
-    }
-    for (number, tag) in (1..).zip(&tags) {
-        let found = numbers(&current(stores, tag).await);
-        assert_eq!(found, [number], "the events of the tag {tag:?}");
-    }
+    forms.map(|form| format!("{unique}{form}")).to_vec()
 }
 
 /// A misspelt tag is noticed where nothing could come any more, and so is a text that is no tag.

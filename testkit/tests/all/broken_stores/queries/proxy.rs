@@ -1,55 +1,67 @@
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use annals_persistence::{
-    EventEnvelope, EventStream, IdSelection, Metadata, Offset, PersistenceId, PersistenceIdStream,
-    QueryError, QueryMessage, QueryRef, Selection, SequenceNumber, Tag, Tail,
+    EventEnvelope, EventStream, IdSelection, Metadata, Offset, PersistenceId, QueryError,
+    QueryMessage, QueryRef, Selection, SequenceNumber, Tail,
 };
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{mpsc, watch};
 
+use super::selections;
+
 /// What is wrong with queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     CurrentLacksTheNewest,
     CurrentNeverEnds,
+    CutsLargeExpressions,
     DealsEventsOut,
     Doubles,
     DropsForSlowReaders,
     EndsAllWithOne,
+    EndsWhereNothingBelongs,
+    ForgetsTheRestBesideTags,
     GivesDeleted,
     GivesFirstBatchOnly,
     GivesRefused,
     HasNoEventsOfOne,
     HasNoIds,
     HasNoLive,
+    HasNoSelections,
     HasNoTags,
+    HashesBytes,
     IgnoresCaseOfIds,
     IgnoresCaseOfTags,
     IgnoresFrom,
+    IgnoresLimits,
+    IgnoresNotLive,
+    IgnoresSlices,
+    IgnoresTypes,
+    LastSliceIsExclusive,
     LiveEnds,
+    LooksAtNamedTagsOnly,
     LosesAtTheSeam,
     LosesMetadata,
+    MixesUpSubscribers,
     NeverReachesTo,
     NeverWakes,
     NewTagIsUnknown,
+    NothingBehindStrangers,
     OffsetIsInclusive,
+    PagesAreInclusive,
+    PagesBeginLate,
+    ResolvesTagsOnce,
     SortsByTimestamp,
     SwapsNeighbours,
+    TakesOrForAnd,
     ToIsExclusive,
+    TypeIsPrefix,
     UnknownTagIsEmpty,
-}
-
-/// The same with its only tag in lower case, where that is another one.
-fn in_lower_case(which: &Selection) -> Option<Selection> {
-    let tag = which.tags()?.as_tag()?.as_str();
-    let lower = tag.to_lowercase();
-    let other = (lower != tag).then(|| Tag::new(lower).ok())??;
-    Some(which.clone().tagged(other))
 }
 
 /// Queries that do what the sound ones behind them do, but for the fault.
@@ -59,6 +71,7 @@ pub(super) async fn spawn(sound: QueryRef, fault: Option<Fault>) -> QueryRef {
         fault,
         live: Arc::default(),
         one_has_left: Arc::new(watch::channel(false).0),
+        first_live: Arc::default(),
     };
     let (actor, _) = Actor::spawn(None, ProxyActor, proxy)
         .await
@@ -75,9 +88,11 @@ struct Proxy {
     /// How many live queries there have been.
     live: Arc<AtomicUsize>,
     one_has_left: Arc<watch::Sender<bool>>,
+    /// What the first live query asked for.
+    first_live: Arc<OnceLock<Selection>>,
 }
 
-type Items<T> = BoxStream<'static, Result<T, QueryError>>;
+pub(super) type Items<T> = BoxStream<'static, Result<T, QueryError>>;
 type Sink<T> = mpsc::Sender<Result<Vec<T>, QueryError>>;
 
 impl Actor for ProxyActor {
@@ -159,13 +174,16 @@ impl Proxy {
         if self.has(Fault::HasNoIds) || (self.has(Fault::HasNoLive) && tail == Tail::Live) {
             return refused();
         }
-        let ids: PersistenceIdStream = match tail {
-            Tail::Current => self.sound.selected_persistence_ids(which.clone()),
-            Tail::Live => self.sound.persistence_ids(),
+        if self.has(Fault::HasNoSelections) && selections::is_more_than_all(which) {
+            return refused();
+        }
+        let ids: Items<PersistenceId> = match tail {
+            Tail::Current => selections::misread_ids(self.fault, &self.sound, which),
+            Tail::Live => self.sound.persistence_ids().boxed(),
         };
         match self.fault {
             Some(Fault::IgnoresCaseOfIds) => ids.map(|id| Ok(lower_case(&id?))).boxed(),
-            _ => ids.boxed(),
+            _ => ids,
         }
     }
 
@@ -206,15 +224,28 @@ impl Proxy {
     fn selected(&self, which: &Selection, mut after: Offset, tail: Tail) -> Items<EventEnvelope> {
         match self.fault {
             Some(Fault::HasNoTags) if which.tags().is_some() => return refused(),
+            Some(Fault::HasNoSelections) if selections::is_more_than_tags(which) => {
+                return refused();
+            }
             Some(Fault::HasNoLive) if tail == Tail::Live => return refused(),
             Some(Fault::OffsetIsInclusive) => after = Offset::new(after.get() - 1),
             _ => {}
         }
+        let (asked, fault) = (which.clone(), self.fault);
+        self.misread(&selections::misread(fault, which, tail), after, tail)
+            .filter(move |item| {
+                let kept = |event| selections::is_kept(fault, &asked, event);
+                future::ready(item.as_ref().map_or(true, kept))
+            })
+            .boxed()
+    }
+
+    fn misread(&self, which: &Selection, after: Offset, tail: Tail) -> Items<EventEnvelope> {
         let current = |which: &Selection| self.sound.current_events(which.clone(), after);
-        let live = || self.sound.events(which.clone(), after);
+        let live = |which: &Selection| self.sound.events(which.clone(), after);
         match (self.fault, tail) {
             (Some(Fault::IgnoresCaseOfTags), Tail::Current) => {
-                let others = match in_lower_case(which) {
+                let others = match selections::in_lower_case(which) {
                     Some(other_case) => without_errors(current(&other_case)),
                     None => stream::empty().boxed(),
                 };
@@ -223,10 +254,25 @@ impl Proxy {
             (Some(Fault::UnknownTagIsEmpty), Tail::Current) => without_errors(current(which)),
             (Some(Fault::NewTagIsUnknown), Tail::Live) => current(which)
                 .filter(|item| future::ready(item.is_err()))
-                .chain(live())
+                .chain(live(which))
                 .boxed(),
+            (Some(Fault::ResolvesTagsOnce), Tail::Live) => {
+                let (sound, which) = (self.sound.clone(), which.clone());
+                stream::once(async move {
+                    let known = selections::without_unknown_tags(&sound, &which).await;
+                    sound.events(known, after)
+                })
+                .flatten()
+                .boxed()
+            }
+            (Some(Fault::MixesUpSubscribers), Tail::Live) => {
+                live(self.first_live.get_or_init(|| which.clone())).boxed()
+            }
+            (Some(Fault::EndsWhereNothingBelongs), Tail::Current) => {
+                selections::until_nothing_belongs(after, current(which).boxed())
+            }
             (_, Tail::Current) => current(which).boxed(),
-            (_, Tail::Live) => live().boxed(),
+            (_, Tail::Live) => live(which).boxed(),
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn statements(
     if !together {
         let first_events = each::FIRST_EVENTS.to_owned();
         return vec![
-            ("ends of a history", each::EDGES.to_owned(), "'entity-7'"),
+            ("ends of a history", each::EDGES.to_owned(), "'entity-7', 1"),
             (
                 "first events of a history",
                 first_events,

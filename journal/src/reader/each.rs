@@ -14,20 +14,22 @@ use tokio_postgres::{Error, Row};
 use super::first_page::limit;
 use super::look_up::Ends;
 
-/// The ends of the history of $1; each look-up as in the other layouts.
+/// The ends of the history of $1 from the sequence number $2 on, or nothing where no event lies there;
+/// each look-up as in the other layouts. The server plans for the parts from $2 on and for no others: of a
+/// history of ten parts, those before a snapshot took two thirds of the time of its recovery.
 pub(super) const EDGES: &str = "\
 select highest, greatest(mark, ( \
   select sequence_number from journal \
-  where persistence_id = $1 and deleted \
+  where persistence_id = $1 and deleted and sequence_number >= $2 \
     and sequence_number = coalesce(edges.first_live - 1, edges.highest) \
 )) \
 from ( \
   select \
     mark, \
-    (select sequence_number from journal where persistence_id = $1 \
+    (select sequence_number from journal where persistence_id = $1 and sequence_number >= $2 \
      order by sequence_number desc limit 1) as highest, \
     (select sequence_number from journal where persistence_id = $1 and not deleted \
-       and sequence_number > coalesce(mark, 0) \
+       and sequence_number >= $2 and sequence_number > coalesce(mark, 0) \
      order by sequence_number limit 1) as first_live \
   from ( \
     select (select deleted_to from journal_deletion where persistence_id = $1) as mark \
@@ -48,10 +50,12 @@ pub(super) const FIRST_EVENTS: &str = concat!(
      order by sequence_number limit $4"
 );
 
+const BEGINNING: i64 = 0;
+
 /// Histories whose events are under way together; what the last of them gives may be read for nothing.
 const AT_ONCE: usize = 4;
 
-/// The ends of the histories, in one round trip.
+/// The ends of the histories, in one round trip; in two where nothing lies from the wanted number on.
 pub(super) async fn ends(
     connection: &Reader<'_>,
     wanted: &[ReplayEvents],
@@ -59,7 +63,15 @@ pub(super) async fn ends(
     let edges = connection.prepared(EDGES).await?;
     let each = wanted.iter().map(async |wanted| {
         let persistence_id = wanted.persistence_id.as_str();
-        let row = connection.query_one(&edges, &[&persistence_id]).await?;
+        let from = wanted.from.get();
+        let mut row = connection
+            .query_one(&edges, &[&persistence_id, &from])
+            .await?;
+        if row.try_get::<_, Option<i64>>(0)?.is_none() && from > BEGINNING {
+            row = connection
+                .query_one(&edges, &[&persistence_id, &BEGINNING])
+                .await?;
+        }
         Ok(vec![(row.try_get(0)?, row.try_get(1)?)])
     });
     try_join_all(each).await

@@ -31,7 +31,7 @@ const DATABASE: &str = "annals_soak";
 const PARTITION: u64 = 1_000_000;
 
 /// A session is killed so often.
-const KILL: Duration = Duration::from_millis(250);
+const KILL: Duration = Duration::from_millis(500);
 
 /// For the last events to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,10 +1,11 @@
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use annals::{
-    Annals, Connection, EventStream, Offset, PersistenceId, QueryRef, Selection, SequenceNumber,
-    Settings, SliceRange, Tag, connect,
+    Annals, Connection, EventEnvelope, EventStream, Offset, PersistenceId, QueryError, QueryRef,
+    Selection, SequenceNumber, Settings, SliceRange, Tag, connect,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinHandle;
@@ -37,6 +38,25 @@ enum Which {
 struct Given {
     offsets: Vec<i64>,
     restarts: usize,
+    reasons: BTreeMap<String, usize>,
+}
+
+impl Given {
+    fn ended(&mut self, why: Option<Result<EventEnvelope, QueryError>>) {
+        self.restarts += 1;
+        let reason = match why {
+            Some(Err(error)) => reason(&error),
+            _ => "the stream ended".to_owned(),
+        };
+        *self.reasons.entry(reason).or_default() += 1;
+    }
+}
+
+fn reason(error: &dyn Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", reason(source)),
+        None => error.to_string(),
+    }
 }
 
 /// Between the end of a stream and the next one.
@@ -70,12 +90,19 @@ impl Reader {
             let (mut after, mut number) = (Offset::start(), SequenceNumber::FIRST);
             loop {
                 let mut events = wanted.open(&queries, after, number);
-                while let Some(Ok(event)) = events.next().await {
-                    (after, number) = (event.offset, event.sequence_number.next());
-                    note(&notes).offsets.push(event.offset.get());
+                loop {
+                    match events.next().await {
+                        Some(Ok(event)) => {
+                            (after, number) = (event.offset, event.sequence_number.next());
+                            note(&notes).offsets.push(event.offset.get());
+                        }
+                        // The session that read was killed, most likely.
+                        ended => {
+                            note(&notes).ended(ended);
+                            break;
+                        }
+                    }
                 }
-                // The session that read was killed.
-                note(&notes).restarts += 1;
                 tokio::time::sleep(PAUSE).await;
             }
         });
@@ -133,6 +160,9 @@ impl Reader {
         }
         self.task.abort();
         let given = note(&self.given);
+        for (reason, times) in &given.reasons {
+            println!("{}: {times} times: {reason}", self.name);
+        }
         Verdict::of(&self.name, &expected, &given.offsets, given.restarts)
     }
 }

@@ -17,7 +17,7 @@ use crate::journal::highest;
 const TAGS: [(&str, i64); 3] = [("third", 3), ("fifth", 5), ("seventh", 7)];
 
 /// Events of a write, at most.
-const MOST: i64 = 40;
+const MOST: i64 = 100;
 
 /// After a session was killed.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -166,7 +166,7 @@ async fn write_by_sql(
     let insert = format!(
         "insert into journal (ordering, persistence_id, sequence_number, message, tags, metadata) \
          select nextval('journal_ordering_seq'), $1, number, decode(repeat('00', 50), 'hex'), \
-           array_remove(array[{}], null), '{{\"sid\": 4, \"t\": 1700000000000}}' \
+           array_remove(array[{}], null), '{{\"sid\": 4, \"wid\": \"0f8fad5b-d9cb-469f-a165-70867728950e\", \"t\": 1700000000000}}' \
          from generate_series($2::int8, $3::int8) as number",
         numbers.join(", ")
     );

@@ -2,10 +2,12 @@ use annals_persistence::{EventEnvelope, PersistenceId, SequenceNumber, Tail};
 use annals_postgres::Pool;
 use annals_rows::{EventRows, events_by_persistence_id};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::delivery::{Sink, deliver, serve};
 use crate::horizon_ref::HorizonRef;
 use crate::read_error::ReadError;
+use crate::rows::rows;
 use crate::shape::KnownShape;
 use crate::tail::{Interest, SharedTail};
 
@@ -81,13 +83,10 @@ impl ByPersistenceId {
     }
 
     async fn page(&self, from: i64) -> Result<Vec<Row>, ReadError> {
-        let reader = self.pool.get().await?;
-        let extent = self.shape.get(&reader).await?.extent();
+        let extent = self.shape.get(&self.pool).await?.extent();
         let page = events_by_persistence_id(&extent.join("$1"), &extent.within("known"));
-        let page = reader.prepared(&page).await?;
-        let persistence_id = self.persistence_id.as_str();
-        Ok(reader
-            .query(&page, &[&persistence_id, &from, &self.to.get(), &PAGE])
-            .await?)
+        let arguments: [&(dyn ToSql + Sync); 4] =
+            [&self.persistence_id.as_str(), &from, &self.to.get(), &PAGE];
+        rows(&self.pool, &page, &arguments).await
     }
 }

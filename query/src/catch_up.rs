@@ -14,6 +14,7 @@ use tokio_postgres::types::ToSql;
 use crate::delivery::{Sink, deliver, event_of};
 use crate::page_size::PageSize;
 use crate::read_error::ReadError;
+use crate::rows::rows;
 use chooser::{Chooser, Step};
 use selects::{TagFilter, find, walk};
 
@@ -79,7 +80,7 @@ impl<'a> CatchUp<'a> {
         let begin = Instant::now();
         let limit = self.page.rows();
         let rows = self
-            .rows(&walk(self.tags.as_ref()), after, until, limit)
+            .between_offsets(&walk(self.tags.as_ref()), after, until, limit)
             .await?;
         let reached = match rows.last() {
             Some(last) if rows.len() == limit => last.try_get(0)?,
@@ -96,10 +97,10 @@ impl<'a> CatchUp<'a> {
             return Ok(Some(after));
         };
         let begin = Instant::now();
-        let rows = self
-            .rows(find(tags), after, settled, PLACES as usize)
+        let found = self
+            .between_offsets(find(tags), after, settled, PLACES as usize)
             .await?;
-        let places = rows.iter().map(|row| row.try_get(0));
+        let places = found.iter().map(|row| row.try_get(0));
         let places: Vec<i64> = places.collect::<Result<_, _>>()?;
         let reached = match places.last() {
             Some(last) if places.len() as i64 == PLACES => *last,
@@ -109,12 +110,7 @@ impl<'a> CatchUp<'a> {
         let mut rest = places.as_slice();
         while !rest.is_empty() {
             let (some, behind) = rest.split_at(rest.len().min(self.page.rows()));
-            // The connection is back in the pool before the reader is waited for.
-            let rows = {
-                let reader = self.pool.get().await?;
-                let fetch = reader.prepared(EVENTS_BY_ORDERING).await?;
-                reader.query(&fetch, &[&some]).await?
-            };
+            let rows = rows(self.pool, EVENTS_BY_ORDERING, &[&some]).await?;
             if !self.deliver(&rows).await? {
                 return Ok(None);
             }
@@ -123,15 +119,13 @@ impl<'a> CatchUp<'a> {
         Ok(Some(reached))
     }
 
-    async fn rows(
+    async fn between_offsets(
         &self,
         select: &str,
         after: i64,
         until: i64,
         limit: usize,
     ) -> Result<Vec<Row>, ReadError> {
-        let reader = self.pool.get().await?;
-        let select = reader.prepared(select).await?;
         let limit = limit as i64;
         let mut arguments: Vec<&(dyn ToSql + Sync)> = vec![&after, &until, &limit];
         match &self.tags {
@@ -139,7 +133,7 @@ impl<'a> CatchUp<'a> {
             Some(TagFilter::One(number)) => arguments.push(number),
             Some(TagFilter::Expression(expression)) => arguments.push(expression),
         }
-        Ok(reader.query(&select, &arguments).await?)
+        rows(self.pool, select, &arguments).await
     }
 
     async fn deliver(&mut self, rows: &[Row]) -> Result<bool, ReadError> {

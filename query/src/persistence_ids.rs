@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use crate::delivery::{Sink, deliver, serve};
 use crate::horizon_ref::HorizonRef;
 use crate::read_error::ReadError;
+use crate::rows::rows;
 use crate::shape::KnownShape;
 
 /// Reads every persistence id once: those that are there by leaps over the primary key, or from the
@@ -102,15 +103,10 @@ impl PersistenceIds {
             None => String::new(),
         };
         loop {
-            let mut rows = {
-                let reader = self.pool.get().await?;
-                let shape = self.shape.get(&reader).await?;
-                let all_known =
-                    shape.metadata == MetadataKeeper::Writers && shape.metadata_complete;
-                let ids = if all_known { KNOWN } else { LEAP };
-                let ids = reader.prepared(ids).await?;
-                reader.query(&ids, &[&after, &PAGE, &left_to_tail]).await?
-            };
+            let shape = self.shape.get(&self.pool).await?;
+            let all_known = shape.metadata == MetadataKeeper::Writers && shape.metadata_complete;
+            let ids = if all_known { KNOWN } else { LEAP };
+            let mut rows = rows(&self.pool, ids, &[&after, &PAGE, &left_to_tail]).await?;
             let full = rows.len() as i64 == PAGE;
             if let Some(last) = rows.last() {
                 after = last.try_get(1)?;
@@ -126,9 +122,7 @@ impl PersistenceIds {
     }
 
     async fn new_ones(&self, after: i64, settled: i64) -> Result<Vec<Row>, ReadError> {
-        let reader = self.pool.get().await?;
-        let new = reader.prepared(NEW).await?;
-        Ok(reader.query(&new, &[&after, &settled, &PAGE]).await?)
+        rows(&self.pool, NEW, &[&after, &settled, &PAGE]).await
     }
 
     /// Says whether there is still a reader who wants more.

@@ -5,6 +5,7 @@ use annals_persistence::{Tag, TagExpression};
 use annals_postgres::Pool;
 
 use crate::read_error::ReadError;
+use crate::rows::rows;
 
 /// The numbers of tags that were found; a number never changes.
 #[derive(Clone, Debug)]
@@ -41,9 +42,7 @@ impl TagNumbers {
             return Ok(numbers);
         }
         let names: Vec<&str> = unknown.iter().map(|tag| tag.as_str()).collect();
-        let reader = self.pool.get().await?;
-        let look_up = reader.prepared(LOOK_UP).await?;
-        for row in reader.query(&look_up, &[&names]).await? {
+        for row in rows(&self.pool, LOOK_UP, &[&names]).await? {
             let (name, number): (&str, i32) = (row.try_get(0)?, row.try_get(1)?);
             if let Some(tag) = unknown.iter().find(|tag| tag.as_str() == name) {
                 self.keep(tag, number);

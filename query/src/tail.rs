@@ -17,6 +17,8 @@ use annals_persistence::QueryError;
 use annals_postgres::Pool;
 use annals_rows::{EventRows, event_columns, not_deleted};
 use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 pub(crate) use audience::Interest;
 pub(crate) use place::Place;
@@ -25,6 +27,7 @@ use crate::horizon_ref::{Following, HorizonRef};
 use crate::metric_names::{LAGGED, SUBSCRIBERS};
 use crate::page_size::PageSize;
 use crate::read_error::ReadError;
+use crate::rows::rows;
 use audience::Audience;
 use batch::{Batch, Recent, TailEvent, tag_numbers};
 use place::{News, Outlet, connected};
@@ -225,15 +228,9 @@ impl Task {
 
     async fn read(&mut self, settled: i64) -> Result<(), ReadError> {
         let limit = self.page.rows();
-        let rows = {
-            let reader = self.pool.get().await?;
-            let select = reader.prepared(&select()).await?;
-            let arguments = [&self.position, &settled, &(limit as i64)];
-            reader
-                .query(&select, &[arguments[0], arguments[1], arguments[2]])
-                .await?
-        };
-        let bytes = rows.iter().map(tokio_postgres::Row::raw_size_bytes).sum();
+        let arguments: [&(dyn ToSql + Sync); 3] = [&self.position, &settled, &(limit as i64)];
+        let rows = rows(&self.pool, &select(), &arguments).await?;
+        let bytes = rows.iter().map(Row::raw_size_bytes).sum();
         self.page.learn(rows.len(), bytes);
         let up_to = match rows.last() {
             Some(last) if rows.len() == limit => last.try_get(0)?,

@@ -66,6 +66,7 @@ impl Watcher {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Request>) {
         let mut eyes = None;
         let mut pause = SHORTEST;
+        let mut failed = false;
         loop {
             self.followers.retain_mut(Follower::is_there);
             if self.waiting.is_empty() && self.followers.is_empty() {
@@ -79,7 +80,9 @@ impl Watcher {
             }
             self.commits.mark_unchanged();
             let begin = Instant::now();
-            match self.look(&mut eyes).await {
+            let news = self.look(&mut eyes).await;
+            let failed_before = std::mem::replace(&mut failed, news.is_err());
+            match news {
                 Ok(News::More) => pause = SHORTEST,
                 Ok(news) => {
                     if matches!(news, News::Some) {
@@ -99,8 +102,11 @@ impl Watcher {
                 Err(error) => {
                     eyes = None;
                     self.horizon.forget_holders();
-                    self.fail(&(Arc::new(error) as SharedError));
-                    tokio::time::sleep(LONGEST).await;
+                    // A session may die; a server that does not let us in again is in trouble.
+                    if failed_before {
+                        self.fail(&(Arc::new(error) as SharedError));
+                        tokio::time::sleep(LONGEST).await;
+                    }
                 }
             }
         }

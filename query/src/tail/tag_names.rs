@@ -5,6 +5,7 @@ use annals_persistence::Tag;
 use annals_postgres::Pool;
 
 use crate::read_error::ReadError;
+use crate::rows::rows;
 
 /// What the numbers on events stand for; a number never changes its name.
 #[derive(Debug)]
@@ -43,9 +44,7 @@ impl TagNames {
             self.known.clear();
         }
         let unknown: Vec<i32> = unknown.into_iter().collect();
-        let reader = self.pool.get().await?;
-        let look_up = reader.prepared(LOOK_UP).await?;
-        let rows = reader.query(&look_up, &[&unknown]).await?;
+        let rows = rows(&self.pool, LOOK_UP, &[&unknown]).await?;
         // A number without a name is no tag, however often it comes.
         self.known
             .extend(unknown.into_iter().map(|number| (number, None)));

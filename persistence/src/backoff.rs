@@ -23,7 +23,7 @@ impl Default for Backoff {
 
 impl Backoff {
     /// The wait after so many failures in a row; `chance` lies between 0 and 1.
-    pub(crate) fn delay(self, failures: u32, chance: f64) -> Duration {
+    pub fn delay(self, failures: u32, chance: f64) -> Duration {
         let Some(doublings) = failures.checked_sub(2) else {
             return Duration::ZERO;
         };

@@ -34,6 +34,7 @@ const FLAT: &[Migration] = &[
     migration!(3, "durable_state", "common/durable_state.sql"),
     migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
+    migration!(6, "projection", "common/projection.sql"),
 ];
 
 const ORDERING: &[Migration] = &[
@@ -42,6 +43,7 @@ const ORDERING: &[Migration] = &[
     migration!(3, "durable_state", "common/durable_state.sql"),
     migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
+    migration!(6, "projection", "common/projection.sql"),
 ];
 
 const NESTED: &[Migration] = &[
@@ -51,4 +53,5 @@ const NESTED: &[Migration] = &[
     migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
     migration!(6, "ordering_btree", "flat/0002_ordering_btree.sql"),
+    migration!(7, "projection", "common/projection.sql"),
 ];

@@ -1,0 +1,28 @@
+//! Projections: what follows from the events of a journal, kept up to date while they are written.
+
+mod attempt;
+mod error;
+mod failure;
+mod group;
+mod handler;
+mod key;
+mod lease;
+mod orders;
+mod projection;
+mod projections;
+mod rate;
+mod runner;
+mod running;
+mod session;
+mod share;
+mod table;
+mod trouble;
+mod worker;
+
+pub use error::{ProjectionError, ProjectionFailed};
+pub use failure::OnFailure;
+pub use handler::{EventHandler, Handled, HandlerError, TransactionHandler};
+pub use key::ProjectionKey;
+pub use projection::Projection;
+pub use projections::Projections;
+pub use running::Running;

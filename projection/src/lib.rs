@@ -1,6 +1,7 @@
 //! Projections: what follows from the events of a journal, kept up to date while they are written.
 
 mod attempt;
+mod control;
 mod error;
 mod failure;
 mod group;
@@ -15,10 +16,12 @@ mod runner;
 mod running;
 mod session;
 mod share;
+mod status;
 mod table;
 mod trouble;
 mod worker;
 
+pub use control::{Control, DeadLetter};
 pub use error::{ProjectionError, ProjectionFailed};
 pub use failure::OnFailure;
 pub use handler::{EventHandler, Handled, HandlerError, TransactionHandler};
@@ -26,3 +29,4 @@ pub use key::ProjectionKey;
 pub use projection::Projection;
 pub use projections::Projections;
 pub use running::Running;
+pub use status::{Lag, LastError, RangeState, RangeStatus, Status};

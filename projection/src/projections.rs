@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::runner::Runner;
 use crate::table::prepare;
-use crate::{Projection, ProjectionError, Running};
+use crate::{Control, Projection, ProjectionError, ProjectionKey, Running, table};
 
 /// The projections of one journal: starts them, and looks after those that run anywhere.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Projections {
         let wanted = projection.split()?;
         let mut connection = connect(&self.settings).await?;
         let (key, from) = (projection.key.clone(), projection.from);
-        let found = prepare(&mut connection, &key, &wanted, from).await?;
+        let found = prepare(&mut connection, &key, &wanted, &projection.selection, from).await?;
         connection.close().await;
         if found.ranges != wanted {
             return Err(ProjectionError::OtherRanges {
@@ -67,5 +67,21 @@ impl Projections {
             stop: stopped,
         };
         Ok(Running::new(tokio::spawn(runner.run()), stop))
+    }
+
+    /// A version of a projection, whoever runs it.
+    pub fn control(&self, name: impl Into<String>, version: i32) -> Control {
+        let key = ProjectionKey::new(name, version);
+        Control::new(self.settings.clone(), self.query.clone(), key)
+    }
+
+    /// Which version of a projection is live: the first one that was started, until
+    /// [`Control::switch`].
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn live(&self, name: &str) -> Result<Option<i32>, ProjectionError> {
+        let connection = connect(&self.settings).await?;
+        Ok(table::live(&*connection, name).await?)
     }
 }

@@ -1,14 +1,18 @@
 //! The tables of schemas/common/projection.sql. Every statement goes as text and parameters in one
 //! exchange, with no prepared statement, so that PgBouncer may give each another session.
 
+mod control;
 mod failures;
 mod leases;
 mod offsets;
+mod status;
 mod versions;
 
+pub(crate) use control::{dead_letters, forget, live, pause, reset, resume, skip, switch};
 pub(crate) use failures::{Setback, give_up, note_failure, note_trouble, stop_range};
 pub(crate) use leases::{Beat, Taken, beat, leave, release, take};
 pub(crate) use offsets::{Progress, save};
+pub(crate) use status::status;
 pub(crate) use versions::prepare;
 
 use annals_persistence::SliceRange;
@@ -27,6 +31,10 @@ impl RangeKey {
     pub(crate) fn first(&self) -> i32 {
         self.slices.first().get().into()
     }
+}
+
+fn params_of(key: &ProjectionKey) -> [Param<'_>; 2] {
+    [(&key.name, Type::TEXT), (&key.version, Type::INT4)]
 }
 
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);

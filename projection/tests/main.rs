@@ -3,4 +3,5 @@
 mod at_least_once;
 mod exactly_once;
 mod seen;
+mod sharing;
 mod world;

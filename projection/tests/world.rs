@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use annals_journal::{Journal, JournalSettings};
 use annals_persistence::{
-    NewEvent, Payload, PersistenceId, QueryRef, SequenceNumber, Tag, Tags, WriteEvents, WriterId,
+    JournalRef, NewEvent, Payload, PersistenceId, QueryRef, SequenceNumber, Tag, Tags, WriteEvents,
+    WriterId,
 };
-use annals_postgres::{Connection, Settings, TestDatabase, connect};
+use annals_postgres::{Connection, Pool, Settings, TestDatabase, connect};
 use annals_projection::{Projection, Projections};
-use annals_testkit::MemoryStores;
+use annals_query::Queries;
+use futures::future::join_all;
 use tokio_postgres::types::FromSqlOwned;
 
 pub(crate) struct World {
-    pub(crate) stores: MemoryStores,
+    pub(crate) journal: JournalRef,
+    pub(crate) query: QueryRef,
     pub(crate) settings: Settings,
     pub(crate) sql: Connection,
     next: HashMap<String, SequenceNumber>,
@@ -31,8 +35,13 @@ impl World {
         )
         .await
         .unwrap();
+        let pool = Pool::new(settings.clone(), 4);
+        let journal = Journal::start(&settings, pool.clone(), JournalSettings::default());
+        let journal = journal.await.unwrap();
+        let query = Queries::start(&settings, pool, journal.commits());
         Self {
-            stores: MemoryStores::spawn().await,
+            journal: journal.journal().clone(),
+            query: query.await.unwrap(),
             settings,
             sql,
             next: HashMap::new(),
@@ -43,6 +52,23 @@ impl World {
 
     /// Writes so many events of a persistence id, all with the tag `t`.
     pub(crate) async fn write(&mut self, id: &str, count: usize) {
+        let write = self.events(id, count);
+        self.journal.write(write).await.unwrap();
+    }
+
+    /// The same over so many persistence ids, in turn.
+    pub(crate) async fn write_over(&mut self, ids: usize, count: usize) {
+        for begin in (0..count).step_by(ids) {
+            let ids = (0..ids.min(count - begin)).map(|id| id.to_string());
+            let writes: Vec<_> = ids.map(|id| self.events(&id, 1)).collect();
+            let writes = writes.into_iter().map(|it| self.journal.write(it));
+            for written in join_all(writes).await {
+                written.unwrap();
+            }
+        }
+    }
+
+    fn events(&mut self, id: &str, count: usize) -> WriteEvents {
         let events = (0..count).map(|number| NewEvent {
             tags: Tags::of(["t"]).unwrap(),
             ..NewEvent::from(Payload::text(format!("{id} {number}")))
@@ -54,18 +80,11 @@ impl World {
         let persistence_id = PersistenceId::of("Test", id).unwrap();
         let write = WriteEvents::new(persistence_id, *next, self.writer, events.collect());
         *next = next.plus(count).unwrap();
-        self.stores.journal().write(write).await.unwrap();
-    }
-
-    /// The same over so many persistence ids, in turn.
-    pub(crate) async fn write_over(&mut self, ids: usize, count: usize) {
-        for number in 0..count {
-            self.write(&format!("{}", number % ids), 1).await;
-        }
+        write
     }
 
     pub(crate) fn query(&self) -> QueryRef {
-        self.stores.query()
+        self.query.clone()
     }
 
     pub(crate) fn projections(&self) -> Projections {

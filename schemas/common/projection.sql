@@ -12,6 +12,10 @@ create table if not exists projection_version (
     paused     boolean     not null default false,
     -- The version whose results are in use. It means nothing to the projection itself.
     live       boolean     not null default false,
+    -- What it reads, for those who look at it: an expression over tags, an entity type, slices.
+    tags        text,
+    entity_type text,
+    slices      text       not null default '0-1023',
     created_at timestamptz not null default now(),
     primary key (projection, version)
 );

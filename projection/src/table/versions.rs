@@ -1,7 +1,8 @@
-use annals_persistence::{Offset, Slice, SliceRange};
+use annals_persistence::{Offset, Selection, Slice, SliceRange};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
+use super::Param;
 use crate::ProjectionKey;
 
 /// What is stored of a version that is about to run.
@@ -14,12 +15,10 @@ pub(crate) struct Found {
 
 /// The first version of a projection is live from the beginning.
 const MAKE_VERSION: &str = "
-insert into projection_version (projection, version, live)
-select $1, $2, not exists (select from projection_version where projection = $1)
-on conflict (projection, version) do nothing";
-
-const LOCK_VERSION: &str =
-    "select from projection_version where projection = $1 and version = $2 for update";
+insert into projection_version (projection, version, live, tags, entity_type, slices)
+select $1, $2, not exists (select from projection_version where projection = $1), $3, $4, $5
+on conflict (projection, version) do update set
+    tags = excluded.tags, entity_type = excluded.entity_type, slices = excluded.slices";
 
 const MAKE_RANGES: &str = "
 insert into projection_range (projection, version, first_slice, last_slice, read_to)
@@ -36,28 +35,35 @@ pub(crate) async fn prepare(
     client: &mut Client,
     key: &ProjectionKey,
     ranges: &[SliceRange],
+    which: &Selection,
     from: Offset,
 ) -> Result<Found, Error> {
     let transaction = client.transaction().await?;
-    let (name, version) = ((&key.name, Type::TEXT), (&key.version, Type::INT4));
-    let of_key = [(name.0 as _, name.1), (version.0 as _, version.1)];
-    transaction.execute_typed(MAKE_VERSION, &of_key).await?;
-    // One after the other, so that the ranges are those of one of them.
-    transaction.query_typed(LOCK_VERSION, &of_key).await?;
+    let (tags, entity_type) = (which.tags().map(ToString::to_string), which.entity_type());
+    let slices = which.slice_range().to_string();
+    let make: [Param<'_>; 5] = [
+        (&key.name, Type::TEXT),
+        (&key.version, Type::INT4),
+        (&tags, Type::TEXT),
+        (&entity_type, Type::TEXT),
+        (&slices, Type::TEXT),
+    ];
+    // Locks the row, so that the ranges are those of one of many that come at the same time.
+    transaction.execute_typed(MAKE_VERSION, &make).await?;
     let slices = |of: fn(SliceRange) -> Slice| -> Vec<i32> {
         ranges.iter().map(|it| of(*it).get().into()).collect()
     };
     let (first, last) = (slices(SliceRange::first), slices(SliceRange::last));
-    let [name, version] = of_key.clone();
-    let make = [
-        name,
-        version,
-        (&first as _, Type::INT4_ARRAY),
-        (&last as _, Type::INT4_ARRAY),
-        (&from.get() as _, Type::INT8),
+    let from = from.get();
+    let make: [Param<'_>; 5] = [
+        (&key.name, Type::TEXT),
+        (&key.version, Type::INT4),
+        (&first, Type::INT4_ARRAY),
+        (&last, Type::INT4_ARRAY),
+        (&from, Type::INT8),
     ];
     transaction.execute_typed(MAKE_RANGES, &make).await?;
-    let rows = transaction.query_typed(RANGES, &of_key).await?;
+    let rows = transaction.query_typed(RANGES, &make[..2]).await?;
     transaction.commit().await?;
     let read_to = rows.iter().map(|row| row.try_get(2));
     let read_to = read_to.collect::<Result<Vec<i64>, _>>()?;

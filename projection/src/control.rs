@@ -5,6 +5,7 @@ use annals_postgres::{Connection, Settings, connect};
 use futures::TryStreamExt;
 use tokio_postgres::Transaction;
 
+use crate::known_tags::{Folded, without};
 use crate::{Lag, ProjectionError, ProjectionKey, Status, table};
 
 /// Looks at a version of a projection and tells it what to do, whichever processes run it: what it is
@@ -224,13 +225,28 @@ impl Control {
 
     async fn first_behind(
         &self,
-        which: Selection,
+        mut which: Selection,
         after: Offset,
     ) -> Result<Option<EventEnvelope>, QueryError> {
-        match self.query.current_events(which, after).try_next().await {
-            // No event yet.
-            Err(QueryError::UnknownTag { .. }) => Ok(None),
-            found => found,
+        loop {
+            let found = self
+                .query
+                .current_events(which.clone(), after)
+                .try_next()
+                .await;
+            let Err(QueryError::UnknownTag { tag }) = &found else {
+                return found;
+            };
+            let slices = Selection::slices(which.slice_range());
+            let untagged = match which.entity_type() {
+                Some(entity_type) => slices.of_type(entity_type),
+                None => slices,
+            };
+            which = match which.tags().map(|it| without(it.term(), tag)) {
+                Some(Folded::When(tags)) => untagged.tagged(tags),
+                Some(Folded::Always) => untagged,
+                Some(Folded::Never) | None => return Ok(None),
+            };
         }
     }
 

@@ -7,6 +7,7 @@ mod failure;
 mod group;
 mod handler;
 mod key;
+mod known_tags;
 mod lease;
 mod orders;
 mod projection;

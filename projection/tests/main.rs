@@ -1,7 +1,9 @@
 //! Projections whose offsets and results are on a real PostgreSQL.
 
 mod at_least_once;
+mod controlling;
 mod exactly_once;
+mod failing;
 mod seen;
 mod sharing;
 mod world;

@@ -145,6 +145,12 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
+/// The result of the future.
+pub(crate) async fn within_a_minute<T>(future: impl Future<Output = T>) -> T {
+    let result = tokio::time::timeout(Duration::from_secs(60), future).await;
+    result.expect("not within a minute")
+}
+
 /// The tag of every event.
 pub(crate) fn tag() -> Tag {
     Tag::new("t").unwrap()
@@ -152,5 +158,5 @@ pub(crate) fn tag() -> Tag {
 
 /// Nobody waits for long.
 pub(crate) fn quick(projection: Projection) -> Projection {
-    projection.lease(Duration::from_millis(300))
+    projection.lease(Duration::from_millis(500))
 }

@@ -1,4 +1,4 @@
-//! Projections: what follows from the events of a journal, kept up to date while they are written.
+#![doc = include_str!("docs.md")]
 
 mod attempt;
 mod control;

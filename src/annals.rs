@@ -10,6 +10,7 @@ use annals_persistence::{
 use annals_postgres::{
     JournalShape, Layout, MetadataKeeper, Pool, PrivateServer, Settings, migrate, migrate_as,
 };
+use annals_projection::Projections;
 use annals_query::Queries;
 use annals_snapshot::SnapshotStore;
 use annals_state::DurableStateStore;
@@ -34,6 +35,7 @@ struct Inner {
     snapshots: SnapshotRef,
     query: QueryRef,
     durable_state: DurableStateRef,
+    projections: Projections,
     server: Option<PrivateServer>,
 }
 
@@ -99,6 +101,11 @@ impl Annals {
                 .or_else(|| Some(durable_state.clone())),
             ..options.entities
         };
+        let projections = Projections::new(settings.clone(), query.clone());
+        let projections = match entities.readers.clone() {
+            Some(readers) => projections.declared_in(readers),
+            None => projections,
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
@@ -107,6 +114,7 @@ impl Annals {
                 snapshots,
                 query,
                 durable_state,
+                projections,
                 server,
             }),
         })
@@ -200,6 +208,15 @@ impl Annals {
     /// States that are kept without the events that led to them.
     pub fn durable_state(&self) -> &DurableStateRef {
         &self.inner.durable_state
+    }
+
+    /// Starts projections of this journal, and looks after those that run anywhere; see
+    /// [`annals::projection`](crate::projection). Where the entities have
+    /// [`ReaderPositions`](crate::ReaderPositions), those that run here are declared there.
+    ///
+    /// Stop them before [`Self::shutdown`]: without queries they end.
+    pub fn projections(&self) -> &Projections {
+        &self.inner.projections
     }
 
     /// Where the data is.

@@ -37,7 +37,13 @@ pub use annals_postgres::{
     ConnectError, Connection, InvalidSettings, Layout, MigrateError, NewJournal, PrivateServer,
     PrivateServerError, Settings, ShapeError, connect,
 };
+// Projections; the rest of them is in `annals::projection`.
+pub use annals_projection::{
+    self as projection, EventHandler, Handled, OnFailure, Projection, Projections,
+    TransactionHandler,
+};
 pub use ractor;
+pub use tokio_postgres;
 
 pub use annals::Annals;
 pub use error::OpenError;

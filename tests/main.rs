@@ -6,4 +6,5 @@ mod entities;
 mod jvm_rows;
 mod moving;
 mod opening;
+mod projecting;
 mod reading;

@@ -132,7 +132,7 @@ mod tests {
             let (mut now, mut out) = (Instant::now(), Vec::new());
             for (number, gap) in gaps.iter().enumerate() {
                 let arrives = now + MS * *gap;
-                if let Some(_) = group.due().filter(|due| *due <= arrives) {
+                if group.due().is_some_and(|due| due <= arrives) {
                     out.extend(group.take());
                 }
                 now = arrives;

@@ -29,9 +29,9 @@ pub struct Projection {
 /// How surely events are handled.
 #[derive(Clone)]
 pub(crate) enum Delivery {
-    ExactlyOnce(Arc<dyn AnyTransactionHandler>),
-    AtLeastOnce(Arc<dyn AnyEventHandler>),
-    AtMostOnce(Arc<dyn AnyEventHandler>),
+    Exactly(Arc<dyn AnyTransactionHandler>),
+    AtLeast(Arc<dyn AnyEventHandler>),
+    AtMost(Arc<dyn AnyEventHandler>),
 }
 
 impl Projection {
@@ -42,7 +42,7 @@ impl Projection {
         which: impl Into<Selection>,
         handler: impl TransactionHandler,
     ) -> Self {
-        Self::new(name, which, Delivery::ExactlyOnce(Arc::new(handler)))
+        Self::new(name, which, Delivery::Exactly(Arc::new(handler)))
     }
 
     /// The offset is saved after the handler, now and then: some events come again after a failure.
@@ -51,7 +51,7 @@ impl Projection {
         which: impl Into<Selection>,
         handler: impl EventHandler,
     ) -> Self {
-        Self::new(name, which, Delivery::AtLeastOnce(Arc::new(handler)))
+        Self::new(name, which, Delivery::AtLeast(Arc::new(handler)))
     }
 
     /// The offset is saved before the handler: after a failure some events were not handled. Nothing is
@@ -61,7 +61,7 @@ impl Projection {
         which: impl Into<Selection>,
         handler: impl EventHandler,
     ) -> Self {
-        Self::new(name, which, Delivery::AtMostOnce(Arc::new(handler)))
+        Self::new(name, which, Delivery::AtMost(Arc::new(handler)))
     }
 
     fn new(name: impl Into<String>, which: impl Into<Selection>, delivery: Delivery) -> Self {

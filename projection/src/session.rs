@@ -118,7 +118,7 @@ impl Session {
     }
 
     async fn deal_with(&mut self, events: &[EventEnvelope]) -> Result<(), Interrupt> {
-        if let Delivery::AtMostOnce(_) = self.projection.delivery {
+        if let Delivery::AtMost(_) = self.projection.delivery {
             return self.at_most_once(events).await;
         }
         match self.attempt(events).await {
@@ -170,7 +170,7 @@ impl Session {
             return Attempt::Done;
         };
         match self.projection.delivery.clone() {
-            Delivery::ExactlyOnce(handler) => {
+            Delivery::Exactly(handler) => {
                 let progress = self.progress(count, read_to);
                 let cut = CutShort::by(&self.projection, &self.listener, self.epoch);
                 let range = &self.range;
@@ -199,7 +199,7 @@ impl Session {
                 }
                 attempt
             }
-            Delivery::AtLeastOnce(handler) | Delivery::AtMostOnce(handler) => {
+            Delivery::AtLeast(handler) | Delivery::AtMost(handler) => {
                 let cut = CutShort::by(&self.projection, &self.listener, self.epoch);
                 match guarded(handler.run(events), cut).await {
                     Ok(Ok(())) => {}
@@ -218,7 +218,7 @@ impl Session {
     }
 
     async fn at_most_once(&mut self, events: &[EventEnvelope]) -> Result<(), Interrupt> {
-        let (Delivery::AtMostOnce(handler), Some(last)) =
+        let (Delivery::AtMost(handler), Some(last)) =
             (self.projection.delivery.clone(), events.last())
         else {
             return Ok(());
@@ -393,7 +393,7 @@ async fn gather(group: &mut Group, stream: &mut EventStream) -> Result<(), Query
                 Err(_) => return Ok(()),
             },
         };
-        let event = next.ok_or(QueryError::Stopped).flatten()?;
+        let event = next.unwrap_or(Err(QueryError::Stopped))?;
         group.push(event, Instant::now());
     }
     Ok(())

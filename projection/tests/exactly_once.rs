@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use annals_postgres::{Cut, TestProxy};
 use annals_projection::{Projection, Projections};
 
@@ -38,7 +40,8 @@ async fn killed_at_any_moment_the_table_is_exact() {
     for round in 0..100 {
         let seen = Seen::new();
         let projection = Projection::exactly_once("seen", tag(), seen.clone());
-        let projection = quick(projection).in_groups_of([1, 3, 20][round % 3]);
+        let lease = Duration::from_millis(200);
+        let projection = projection.lease(lease).in_groups_of([1, 3, 20][round % 3]);
         let running = world.projections().start(projection).await.unwrap();
         seen.after(fastrand::usize(1..30)).await;
         // Anywhere between two calls.

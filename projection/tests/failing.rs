@@ -26,6 +26,8 @@ enum How {
     Panic,
     /// Ends its own session: no event is to blame for that.
     LoseConnection,
+    /// As where two transactions meet: trying again helps.
+    Collide,
     /// Breaks a constraint, and says nothing of it.
     HideError,
     Hang,
@@ -73,6 +75,10 @@ impl TransactionHandler for Picky {
             How::LoseConnection => {
                 let end = "select pg_terminate_backend(pg_backend_pid())";
                 Ok(transaction.batch_execute(end).await?)
+            }
+            How::Collide => {
+                let collide = "do $$ begin raise exception using errcode = '40001'; end $$";
+                Ok(transaction.batch_execute(collide).await?)
             }
             How::HideError => {
                 let _ = transaction.batch_execute("select 1 / 0").await;
@@ -228,20 +234,25 @@ async fn a_projection_that_is_to_fail_ends_with_the_error_and_the_others_go_on_f
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_lost_is_no_fault_of_the_event() {
-    let mut world = World::open().await;
-    world.write_over(3, 20).await;
-    let picky = Picky::on([(8, 5)]).by(How::LoseConnection);
-    let never = OnFailure::dead_letter().retries(0);
-    let projection = quick(Projection::exactly_once("picky", tag(), picky.clone()))
-        .on_failure(never)
-        .in_groups_of(6);
-    let running = world.projections().start(projection).await.unwrap();
-    world.until_seen(20).await;
-    running.stop().await.unwrap();
-    world.assert_exact(20).await;
-    let error: String = world.one("select error from projection_range").await;
-    assert!(error.contains("connection"), "it is told: {error}");
+async fn what_passes_is_no_fault_of_the_event() {
+    for (how, says) in [
+        (How::LoseConnection, "connection"),
+        (How::Collide, "passes"),
+    ] {
+        let mut world = World::open().await;
+        world.write_over(3, 20).await;
+        let picky = Picky::on([(8, 5)]).by(how);
+        let never = OnFailure::dead_letter().retries(0);
+        let projection = quick(Projection::exactly_once("picky", tag(), picky.clone()))
+            .on_failure(never)
+            .in_groups_of(6);
+        let running = world.projections().start(projection).await.unwrap();
+        world.until_seen(20).await;
+        running.stop().await.unwrap();
+        world.assert_exact(20).await;
+        let error: String = world.one("select error from projection_range").await;
+        assert!(error.contains(says), "it is told: {error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,4 +297,29 @@ async fn a_row_that_cannot_be_read_is_treated_like_an_event_that_fails() {
         (Offset::new(8), &None)
     );
     assert!(letters[0].error.contains("malformed"), "{letters:?}");
+}
+
+/// What was handled before the event that fails is saved: a skip passes over nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_stopped_has_saved_what_it_had_done() {
+    let mut world = World::open().await;
+    world.write_over(3, 20).await;
+    let handler = |event: EventEnvelope| async move {
+        match event.offset.get() {
+            8 => Err("it does not taste".into()),
+            _ => Ok(()),
+        }
+    };
+    let projection = quick(Projection::at_least_once("picky", tag(), handler))
+        .on_failure(OnFailure::stop().retries(0))
+        .saving_after(1_000, Duration::from_secs(600));
+    let running = world.projections().start(projection).await.unwrap();
+    world.until("select stopped from projection_range").await;
+    running.stop().await.unwrap();
+    assert_eq!(
+        world
+            .one::<i64>("select read_to from projection_range")
+            .await,
+        7
+    );
 }

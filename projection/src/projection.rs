@@ -86,7 +86,7 @@ impl Projection {
     }
 
     /// Which version of its results it builds, 1 unless this says otherwise. A new version begins from
-    /// the first event, beside those that are there; see [`Projections::switch`](crate::Projections::switch).
+    /// the first event, beside those that are there; see [`Control::switch`](crate::Control::switch).
     #[must_use]
     pub const fn version(mut self, version: i32) -> Self {
         self.key.version = version;

@@ -52,12 +52,12 @@ async fn an_empty_schema_gets_everything_once() {
     let second = migrate(&settings).await.unwrap();
     assert_eq!(
         (second.version, &second.applied[..], second.origin),
-        (5, &[][..], Origin::Annals)
+        (6, &[][..], Origin::Annals)
     );
-    assert_eq!(schema_version(&client).await.unwrap(), Some(5));
+    assert_eq!(schema_version(&client).await.unwrap(), Some(6));
 
     let tables = "select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = current_schema()";
-    let expected = "annals_schema durable_state journal journal_deletion journal_metadata journal_metadata_0 journal_metadata_1 journal_settings snapshot tags";
+    let expected = "annals_schema durable_state journal journal_deletion journal_metadata journal_metadata_0 journal_metadata_1 journal_settings projection_dead_letter projection_member projection_range projection_version snapshot tags";
     assert_eq!(text(&client, tables).await, expected);
     let triggers = "select count(*) from pg_trigger where tgrelid = 'journal'::regclass";
     assert_eq!(number(&client, triggers).await, 0);
@@ -195,7 +195,7 @@ async fn a_newer_schema_is_left_alone() {
         .unwrap();
     let error = migrate(&database.settings()).await.unwrap_err();
     assert!(
-        matches!(error, MigrateError::SchemaNewer { found: 7, known: 5 }),
+        matches!(error, MigrateError::SchemaNewer { found: 7, known: 6 }),
         "{error:?}"
     );
     assert!(

@@ -70,6 +70,15 @@ impl Eyes {
             .collect::<Result<_, _>>()?)
     }
 
+    /// Both in one round trip: the server takes the questions in the order in which they are asked, so the
+    /// holders are those of a moment behind what was visible.
+    pub(crate) async fn visible_and_holders(
+        &self,
+        above: i64,
+    ) -> Result<(Vec<i64>, Vec<Holder>), LookError> {
+        tokio::try_join!(biased; self.visible(above), self.holders())
+    }
+
     pub(crate) async fn top(&self) -> Result<i64, LookError> {
         Ok(self
             .connection

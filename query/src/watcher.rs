@@ -150,12 +150,21 @@ impl Watcher {
         };
         let before = self.horizon.settled();
         let mut full = false;
+        let mut holders = None;
         let mut beyond = if before == 0 {
             // The first look settles the past as a whole, however long it is.
             let top = eyes.top().await?;
             (top > 0).then_some(top)
         } else {
-            let visible = eyes.visible(before).await?;
+            // Nobody may be told a target in this look: it would be newer than the holders.
+            let has_targets = self.waiting.iter().all(|it| it.target.is_some());
+            let visible = if self.horizon.is_waiting() && has_targets {
+                let (visible, holding) = eyes.visible_and_holders(before).await?;
+                holders = Some(holding);
+                visible
+            } else {
+                eyes.visible(before).await?
+            };
             full = visible.len() as i64 == PAGE;
             self.horizon.see(visible)
         };
@@ -170,7 +179,10 @@ impl Watcher {
             beyond = targets.filter(|target| *target > before).max();
         }
         if beyond.is_some() || self.horizon.is_waiting() {
-            let holders = eyes.holders().await?;
+            let holders = match holders {
+                Some(holders) => holders,
+                None => eyes.holders().await?,
+            };
             self.stuck.note(&holders);
             let early = self.early.look(Instant::now());
             let names = holders.into_iter().map(|holder| holder.transaction);

@@ -367,7 +367,7 @@ async fn idle(plan: Plan) -> Result<Vec<Line>, Box<dyn Error>> {
         Ok(connection.query_one(count, &[]).await?.get(0))
     };
     // Sessions tell what they have done about once a second.
-    let settle = Duration::from_secs(3);
+    let settle = Duration::from_secs(6);
     tokio::time::sleep(settle).await;
     let mut ours = Vec::new();
     for round in 1..=plan.rounds {

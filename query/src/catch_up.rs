@@ -106,7 +106,8 @@ impl<'a> CatchUp<'a> {
             Some(last) if places.len() as i64 == PLACES => *last,
             _ => settled,
         };
-        self.chooser.found(reached - after, begin.elapsed());
+        self.chooser
+            .found(reached - after, places.len(), begin.elapsed());
         let mut rest = places.as_slice();
         while !rest.is_empty() {
             let (some, behind) = rest.split_at(rest.len().min(self.page.rows()));

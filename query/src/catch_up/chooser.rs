@@ -37,6 +37,12 @@ const LONG: Duration = Duration::from_millis(50);
 /// What a row costs that fits, however it was found.
 const ROW: Duration = Duration::from_micros(4);
 
+/// What it costs beyond that to fetch a row by its place.
+const FETCH: Duration = Duration::from_nanos(2500);
+
+/// Where fewer than one in so many fit, to fetch them costs less than to walk over the others.
+const RARE: i64 = 10;
+
 /// Assumed until measured.
 const PACE: f64 = 0.5e-6;
 const PRICE: Duration = Duration::from_millis(10);
@@ -75,7 +81,7 @@ impl Chooser {
         } else {
             self.in_vain += took.saturating_sub(useful);
         }
-        let is_rare_here = self.is_probe && (found as i64) < orderings / 100;
+        let is_rare_here = self.is_probe && (found as i64) < orderings / RARE;
         self.is_probe = false;
         self.step = if self.has_index && (is_rare_here || self.in_vain > self.price) {
             Step::Find
@@ -84,11 +90,11 @@ impl Chooser {
         };
     }
 
-    /// Takes what a find has cost that gave places of so many orderings, and left more for the next.
-    pub(crate) fn found(&mut self, orderings: i64, took: Duration) {
+    /// Takes what it has cost to find so many places within so many orderings.
+    pub(crate) fn found(&mut self, orderings: i64, places: usize, took: Duration) {
         self.price = took;
         let walking = Duration::from_secs_f64(self.pace * orderings as f64);
-        if walking < took {
+        if walking < took + FETCH.mul_f64(places as f64) {
             self.in_vain = Duration::ZERO;
             self.step = Step::Walk(self.width);
         }
@@ -136,6 +142,10 @@ mod tests {
             ROW.mul_f64(self.matches(0, self.events) as f64)
         }
 
+        fn fetches(&self) -> Duration {
+            FETCH.mul_f64(self.matches(0, self.events) as f64)
+        }
+
         fn only_walking(&self) -> Duration {
             self.walk(self.events) + self.rows()
         }
@@ -143,7 +153,7 @@ mod tests {
         fn only_finding(&self) -> Duration {
             let passes = self.matches(0, self.events) / PLACES + 1;
             let one = self.find(0);
-            one.mul_f64(passes as f64 / 2.0 + 0.5) + self.rows()
+            one.mul_f64(passes as f64 / 2.0 + 0.5) + self.rows() + self.fetches()
         }
 
         fn chosen(&self) -> Duration {
@@ -168,12 +178,12 @@ mod tests {
                         spent += took;
                         let all = self.matches(after, self.events);
                         if all <= PLACES {
-                            spent += ROW.mul_f64(all as f64);
+                            spent += (ROW + FETCH).mul_f64(all as f64);
                             break;
                         }
-                        spent += ROW.mul_f64(PLACES as f64);
+                        spent += (ROW + FETCH).mul_f64(PLACES as f64);
                         let reached = after.max(self.range.start) + PLACES * self.every;
-                        chooser.found(reached - after, took);
+                        chooser.found(reached - after, PLACES as usize, took);
                         after = reached;
                     }
                 }

@@ -45,7 +45,7 @@ impl ByPersistenceId {
             };
             let interest = Interest::History(self.persistence_id.clone(), from);
             // Where the tail has gone on meanwhile, there is a little more to catch up with.
-            let Some(mut place) = self.shared.join(settled, interest).await? else {
+            let Some(mut place) = self.shared.join(settled, settled, interest).await? else {
                 continue;
             };
             while let Some(news) = place.next().await {

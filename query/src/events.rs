@@ -36,7 +36,7 @@ impl Events {
             after = after.max(settled);
             let interest = Interest::Events(self.which.clone());
             // Where the tail has gone on meanwhile, there is a little more to catch up with.
-            let Some(mut place) = self.shared.join(after, interest).await? else {
+            let Some(mut place) = self.shared.join(settled, after, interest).await? else {
                 continue;
             };
             while let Some(news) = place.next().await {

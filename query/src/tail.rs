@@ -47,6 +47,7 @@ pub(crate) enum Request {
 
 #[derive(Debug)]
 pub(crate) struct Join {
+    settled: i64,
     after: i64,
     interest: Interest,
     requests: mpsc::UnboundedSender<Request>,
@@ -76,14 +77,17 @@ impl SharedTail {
         (Self { requests }, task.run(inbox))
     }
 
-    /// A place behind `after`, or none where the tail has gone too far on.
+    /// A place behind `after`, or none where the tail has gone too far on. The horizon is at `settled` or
+    /// behind it; `after` may lie beyond, where a reader was told to begin in the future.
     pub(crate) async fn join(
         &self,
+        settled: i64,
         after: i64,
         interest: Interest,
     ) -> Result<Option<Place>, ReadError> {
         let (answer, answered) = oneshot::channel();
         let join = Join {
+            settled,
             after,
             interest,
             requests: self.requests.clone(),
@@ -164,9 +168,20 @@ impl Task {
     }
 
     fn admit(&mut self, join: Join) {
-        let place = self.place(join.after, join.interest, join.requests);
+        let Join {
+            settled,
+            after,
+            interest,
+            requests,
+            answer,
+        } = join;
+        if self.following.is_none() {
+            self.position = settled;
+            self.recent.clear();
+        }
+        let place = self.place(after, interest, requests);
         // A place that nobody takes is left again at once.
-        let _ = join.answer.send(place);
+        let _ = answer.send(place);
     }
 
     fn place(
@@ -177,8 +192,6 @@ impl Task {
     ) -> Result<Option<Place>, ReadError> {
         if self.following.is_none() {
             self.following = Some(self.horizon.follow()?);
-            self.position = after;
-            self.recent.clear();
         }
         let mut missed = Vec::new();
         if after < self.position {
@@ -258,7 +271,7 @@ impl Task {
                 let mut news = std::mem::replace(&mut subscriber.gathered, News::none());
                 news.up_to = batch.up_to;
                 if !subscriber.outlet.give(news, share) {
-                    metrics::counter!(LAGGED).increment(1);
+                    metrics::counter!(LAGGED).increment(u64::from(!subscriber.outlet.is_left()));
                     self.remove(who);
                 }
             }

@@ -48,7 +48,7 @@ async fn rare_common_and_skewed_tags_are_complete_and_in_order() {
 async fn goes_on_from_page_to_page() {
     let store = Store::open().await;
     let tag = store.writer().await.tag("any").await;
-    // One pass finds 50,000 offsets.
+    // Many pages, whichever way is taken.
     store
         .fill(&format!(
             "select 'one', n, array[{tag}] from generate_series(1, 50000) n"

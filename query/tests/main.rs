@@ -11,4 +11,5 @@ mod persistence_ids;
 mod store;
 mod streams;
 mod suite;
+mod tail;
 mod twelve_writers;

@@ -109,6 +109,11 @@ impl Outlet {
         before <= at_most && self.news.send(Ok(news)).is_ok()
     }
 
+    /// Whether the subscriber is gone.
+    pub(super) fn is_left(&self) -> bool {
+        self.news.is_closed()
+    }
+
     pub(super) fn fail(self, error: QueryError) {
         // A subscriber that is gone needs no error.
         let _ = self.news.send(Err(error));

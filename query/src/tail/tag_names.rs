@@ -33,15 +33,16 @@ impl TagNames {
         &mut self,
         numbers: impl IntoIterator<Item = i32>,
     ) -> Result<(), ReadError> {
-        let unknown: HashSet<i32> = numbers
-            .into_iter()
-            .filter(|number| !self.known.contains_key(number))
-            .collect();
+        let wanted: HashSet<i32> = numbers.into_iter().collect();
+        let is_new = |number: &i32| !self.known.contains_key(number);
+        let mut unknown: HashSet<i32> = wanted.iter().copied().filter(is_new).collect();
         if unknown.is_empty() {
             return Ok(());
         }
         if self.known.len() + unknown.len() > MOST {
+            // With those of this very batch that were known.
             self.known.clear();
+            unknown = wanted;
         }
         let unknown: Vec<i32> = unknown.into_iter().collect();
         let rows = rows(&self.pool, LOOK_UP, &[&unknown]).await?;

@@ -49,7 +49,7 @@ pub(super) const INDEXES: &str = "\
 select indexdef from pg_indexes where schemaname = 'public' and tablename not like '%flat_old%' order by indexdef";
 
 pub(super) const TRIGGERS: &str = "\
-select pg_get_triggerdef(t.oid) || f.prosrc from pg_trigger t join pg_proc f on f.oid = t.tgfoid order by 1";
+select pg_get_triggerdef(t.oid) || f.prosrc from pg_trigger t join pg_proc f on f.oid = t.tgfoid where not t.tgisinternal order by 1";
 
 pub(super) const SEQUENCES: &str = "\
 select format('%s %s %s', s.seqrelid::regclass, s.seqcache, d.refobjid::regclass) from pg_sequence s \

@@ -42,6 +42,7 @@ pub use annals_projection::{
     self as projection, EventHandler, Handled, OnFailure, Projection, Projections,
     TransactionHandler,
 };
+pub use annals_query::metric_names;
 pub use ractor;
 pub use tokio_postgres;
 

@@ -28,7 +28,6 @@ use clap::{Parser, Subcommand};
 use glob::Pattern;
 
 use crate::database::Server;
-use crate::meter::Meter;
 use crate::rounds::Plan;
 use crate::soak::Soak;
 use crate::writers::Work;
@@ -180,12 +179,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             };
             let time = Duration::from_secs_f64(seconds);
             on_a_server(async |server| {
-                let plan = Plan {
-                    server: server.clone(),
-                    meter: Meter::of(&server.settings).await?,
-                    rounds,
-                    time,
-                };
+                let plan = Plan::on(server, rounds, time).await?;
                 cases::run(&plan, journal::cases(), &case).await
             })
             .await
@@ -197,12 +191,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             millions,
         } => {
             on_a_server(async |server| {
-                let plan = Plan {
-                    server: server.clone(),
-                    meter: Meter::of(&server.settings).await?,
-                    rounds,
-                    time: Duration::from_secs_f64(seconds),
-                };
+                let time = Duration::from_secs_f64(seconds);
+                let plan = Plan::on(server, rounds, time).await?;
                 cases::run(&plan, query::cases(&millions), &case).await
             })
             .await
@@ -213,12 +203,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             seconds,
         } => {
             on_a_server(async |server| {
-                let plan = Plan {
-                    server: server.clone(),
-                    meter: Meter::of(&server.settings).await?,
-                    rounds,
-                    time: Duration::from_secs_f64(seconds),
-                };
+                let time = Duration::from_secs_f64(seconds);
+                let plan = Plan::on(server, rounds, time).await?;
                 nested::run(&plan, &ids).await
             })
             .await
@@ -230,12 +216,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             seconds,
         } => {
             on_a_server(async |server| {
-                let plan = Plan {
-                    server: server.clone(),
-                    meter: Meter::of(&server.settings).await?,
-                    rounds,
-                    time: Duration::from_secs_f64(seconds),
-                };
+                let time = Duration::from_secs_f64(seconds);
+                let plan = Plan::on(server, rounds, time).await?;
                 growth::run(&plan, layout, &millions).await
             })
             .await

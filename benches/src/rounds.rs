@@ -39,6 +39,19 @@ pub(crate) struct Line {
 }
 
 impl Plan {
+    pub(crate) async fn on(
+        server: &Server,
+        rounds: usize,
+        time: Duration,
+    ) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            server: server.clone(),
+            meter: Meter::of(&server.settings).await?,
+            rounds,
+            time,
+        })
+    }
+
     /// Each side once a round; who goes first alternates, so that neither always finds what the
     /// other left behind. A short measurement of both goes before, and does not count: connections
     /// learn the tables, plans and caches settle.

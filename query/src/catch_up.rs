@@ -23,10 +23,10 @@ use selects::{TagFilter, find, walk};
 /// Events of tags are looked for in one of two ways; [`chooser`] says when. Either bounds what the server
 /// does for a page, whatever it knows of the tags.
 pub(crate) struct CatchUp<'a> {
-    pub(crate) pool: &'a Pool,
-    pub(crate) which: &'a Selection,
-    pub(crate) sink: &'a Sink<EventEnvelope>,
-    pub(crate) tags: Option<TagFilter>,
+    pool: &'a Pool,
+    which: &'a Selection,
+    sink: &'a Sink<EventEnvelope>,
+    tags: Option<TagFilter>,
     chooser: Chooser,
     page: PageSize,
 }

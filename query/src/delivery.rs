@@ -1,7 +1,7 @@
 //! How what a query reads gets to its reader.
 
-use annals_persistence::{EventEnvelope, Offset, PersistenceId, QueryError, Selection};
-use annals_rows::{EventRows, MalformedRow};
+use annals_persistence::{EventEnvelope, QueryError, Selection};
+use annals_rows::{EventRows, MalformedRow, persistence_id_of_row};
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
 
@@ -53,24 +53,10 @@ pub(crate) fn event_of(
     events: &mut EventRows,
     which: &Selection,
 ) -> Result<Option<EventEnvelope>, MalformedRow> {
-    let persistence_id = persistence_id_of(row)?;
+    let persistence_id = persistence_id_of_row(row)?;
     if which.includes(&persistence_id) {
         events.event(row, 0, &persistence_id).map(Some)
     } else {
         Ok(None)
     }
 }
-
-pub(crate) fn persistence_id_of(row: &Row) -> Result<PersistenceId, MalformedRow> {
-    let malformed = |reason: String| MalformedRow {
-        offset: Offset::new(row.try_get(0).unwrap_or_default()),
-        sequence_number: row.try_get(1).unwrap_or_default(),
-        reason,
-    };
-    let text: &str = row
-        .try_get(PERSISTENCE_ID)
-        .map_err(|error| malformed(error.to_string()))?;
-    PersistenceId::parse(text).map_err(|error| malformed(error.to_string()))
-}
-
-const PERSISTENCE_ID: usize = 4;

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 
 use annals_persistence::QueryError;
 use annals_postgres::Pool;
-use annals_rows::{EventRows, event_columns, not_deleted};
+use annals_rows::EventRows;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -23,6 +23,7 @@ use tokio_postgres::types::ToSql;
 pub(crate) use audience::Interest;
 pub(crate) use place::Place;
 
+use crate::catch_up::selects::window;
 use crate::horizon_ref::{Following, HorizonRef};
 use crate::metric_names::{LAGGED, SUBSCRIBERS};
 use crate::page_size::PageSize;
@@ -125,12 +126,7 @@ struct Subscriber {
 
 /// The events behind $1 up to $2, at most $3, in their order. Served by `journal_ordering_btree_idx`.
 pub(crate) fn select() -> String {
-    format!(
-        "select {}, persistence_id, tags from journal \
-         where ordering > $1 and ordering <= $2 and {} order by ordering limit $3",
-        event_columns!(),
-        not_deleted!()
-    )
+    window("persistence_id, tags", "")
 }
 
 /// What may lie ready for subscribers, together and for one, in bytes of rows. One that has read nearly all

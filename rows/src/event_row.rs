@@ -117,23 +117,14 @@ impl EventRows {
     }
 }
 
-/// Makes an envelope of a row that was selected by [`EVENTS_BY_PERSISTENCE_ID`], whose persistence id is
-/// `known`, or by [`EVENTS_BY_ORDERING`].
+/// The persistence id behind the columns of [`event_columns!`].
 ///
 /// # Errors
 /// The row is not what a journal holds.
-pub fn event_of_row(
-    row: &Row,
-    known: Option<&PersistenceId>,
-) -> Result<EventEnvelope, MalformedRow> {
-    let mut rows = EventRows::default();
-    if let Some(known) = known {
-        return rows.event(row, 0, known);
-    }
+pub fn persistence_id_of_row(row: &Row) -> Result<PersistenceId, MalformedRow> {
     let columns = Columns { row, first: 0 };
-    let persistence_id = PersistenceId::parse(columns.get::<&str>(4)?)
-        .map_err(|error| columns.malformed(error.to_string()))?;
-    rows.event(row, 0, &persistence_id)
+    PersistenceId::parse(columns.get::<&str>(4)?)
+        .map_err(|error| columns.malformed(error.to_string()))
 }
 
 #[derive(Clone, Copy)]

@@ -31,6 +31,9 @@ const IDLE: &str = "idle-statements-a-second";
 /// Writers whose sum at full speed is the append limit.
 const WRITERS: usize = 64;
 
+/// Live readers, in the cases with more than one.
+const MANY: usize = 1000;
+
 pub(super) fn cases() -> Vec<Case> {
     let latency = LATENCY.into_iter().chain([RATE]);
     vec![
@@ -47,8 +50,7 @@ async fn latency_and_rate(plan: Plan) -> Result<Vec<Line>, Box<dyn Error>> {
     let half = half_of_the_limit(&plan).await?;
     println!("half of the limit: {half:.0} events/s");
     let mut names = LATENCY.into_iter();
-    let mut beside = None;
-    for subscribers in [1, 1000] {
+    for subscribers in [1, MANY] {
         let case = format!("to-{subscribers}");
         let rounds = plan.alternate(&case, async |side, time| {
             let annals = open(&plan.server.settings).await?;
@@ -65,13 +67,11 @@ async fn latency_and_rate(plan: Plan) -> Result<Vec<Line>, Box<dyn Error>> {
             let name = names.next().ok_or("a figure without a name")?;
             lines.push(rounds.line(name, |heard| figure(heard).as_secs_f64() * 1e6));
         }
-        beside = Some(subscribers);
     }
-    let subscribers = beside.ok_or("nobody subscribed")?;
     let rounds = plan.alternate(RATE, async |side, time| {
         let annals = open(&plan.server.settings).await?;
         let readers = match side {
-            Side::Ours => Readers::Subscribers(subscribers),
+            Side::Ours => Readers::Subscribers(MANY),
             Side::Yardstick => Readers::None,
         };
         let heard = hear(&plan, &annals, readers, half, time).await?;
@@ -357,7 +357,7 @@ impl Writer for Paced {
 async fn idle(plan: Plan) -> Result<Vec<Line>, Box<dyn Error>> {
     let annals = open(&plan.server.settings).await?;
     let mut reading = JoinSet::new();
-    for number in 0..1000 {
+    for number in 0..MANY {
         let mut events = annals.query().events_by_tag(&tag(number), Offset::start());
         reading.spawn(async move { while events.next().await.is_some() {} });
     }

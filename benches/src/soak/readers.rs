@@ -149,10 +149,8 @@ impl Reader {
         while Instant::now() < deadline {
             if note(&self.given)
                 .offsets
-                .iter()
-                .rev()
-                .take(1)
-                .any(|it| *it >= last)
+                .last()
+                .is_some_and(|it| *it >= last)
             {
                 break;
             }

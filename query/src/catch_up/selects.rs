@@ -20,8 +20,14 @@ pub(crate) fn walk(tags: Option<&TagFilter>) -> String {
         Some(TagFilter::One(_)) => "and coalesce(tags, '{}') @> array[$4::int]",
         Some(TagFilter::Expression(_)) => "and coalesce(tags, '{}') @@ $4::text::query_int",
     };
+    window("persistence_id", fits)
+}
+
+/// The events behind $1 up to $2, at most $3, in their order, that fulfil a condition, with `more` behind the
+/// columns of an event. Served by `journal_ordering_btree_idx`.
+pub(crate) fn window(more: &str, fits: &str) -> String {
     format!(
-        "select {}, persistence_id from journal \
+        "select {}, {more} from journal \
          where ordering > $1 and ordering <= $2 {fits} and {} order by ordering limit $3",
         event_columns!(),
         not_deleted!()

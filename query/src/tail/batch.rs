@@ -2,12 +2,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use annals_persistence::{EventEnvelope, PersistenceId, Tag};
-use annals_rows::{EventRows, MalformedRow};
+use annals_rows::{EventRows, MalformedRow, persistence_id_of_row};
 use tokio_postgres::Row;
 
 use super::audience::Subject;
 use super::tag_names::TagNames;
-use crate::delivery::persistence_id_of;
 
 /// The events between two offsets, as the tail has read them.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ impl TailEvent {
     fn new(row: Row, names: &TagNames) -> Self {
         Self {
             offset: row.try_get(0).unwrap_or_default(),
-            persistence_id: persistence_id_of(&row),
+            persistence_id: persistence_id_of_row(&row),
             sequence_number: row.try_get(1).unwrap_or_default(),
             tags: names.of(&tag_numbers(&row)),
             row,

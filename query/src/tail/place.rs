@@ -11,6 +11,8 @@ use super::Request;
 pub(crate) struct Place {
     who: u64,
     news: mpsc::UnboundedReceiver<Result<News, QueryError>>,
+    /// Came behind events that were given together.
+    failure: Option<QueryError>,
     queued: Arc<AtomicUsize>,
     requests: mpsc::UnboundedSender<Request>,
 }
@@ -44,6 +46,7 @@ pub(super) fn connected(who: u64, requests: mpsc::UnboundedSender<Request>) -> (
     let place = Place {
         who,
         news: inbox,
+        failure: None,
         queued,
         requests,
     };
@@ -64,6 +67,9 @@ impl Place {
     /// What is new, or nothing once the tail has given this subscriber up: then it must catch up by
     /// itself from where it is.
     pub(crate) async fn next(&mut self) -> Option<Result<News, QueryError>> {
+        if let Some(error) = self.failure.take() {
+            return Some(Err(error));
+        }
         let mut news = match self.news.recv().await? {
             Ok(news) => news,
             Err(error) => return Some(Err(error)),
@@ -76,7 +82,7 @@ impl Place {
                     news.bytes += more.bytes;
                 }
                 Ok(Err(error)) => {
-                    self.give_again(error);
+                    self.failure = Some(error);
                     break;
                 }
                 Err(_) => break,
@@ -84,14 +90,6 @@ impl Place {
         }
         self.queued.fetch_sub(news.bytes, Ordering::Relaxed);
         Some(Ok(news))
-    }
-
-    /// Nothing comes behind an error: it is all that is left.
-    fn give_again(&mut self, error: QueryError) {
-        let (sender, rest) = mpsc::unbounded_channel();
-        // The receiver is in this very scope.
-        let _ = sender.send(Err(error));
-        self.news = rest;
     }
 }
 

@@ -4,6 +4,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinSet;
 
 use crate::by_persistence_id::ByPersistenceId;
+use crate::catch_up::Finders;
 use crate::events::Events;
 use crate::horizon_ref::HorizonRef;
 use crate::persistence_ids::PersistenceIds;
@@ -19,6 +20,7 @@ pub(crate) struct Sources {
     pub(crate) shape: KnownShape,
     pub(crate) horizon: HorizonRef,
     pub(crate) tags: TagNumbers,
+    pub(crate) finders: Finders,
     pub(crate) tail: SharedTail,
     pub(crate) running: JoinSet<()>,
 }
@@ -97,6 +99,7 @@ impl Sources {
                     pool,
                     horizon,
                     tags: self.tags.clone(),
+                    finders: self.finders.clone(),
                     shared: self.tail.clone(),
                     which,
                     tail,

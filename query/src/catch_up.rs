@@ -1,13 +1,14 @@
 //! Reads what is there of a selection, up to an offset.
 
 mod chooser;
+mod finding;
 pub(crate) mod selects;
 
 use std::time::Instant;
 
 use annals_persistence::{EventEnvelope, Selection};
 use annals_postgres::Pool;
-use annals_rows::{EVENTS_BY_ORDERING, EventRows};
+use annals_rows::EventRows;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -16,28 +17,30 @@ use crate::page_size::PageSize;
 use crate::read_error::ReadError;
 use crate::rows::rows;
 use chooser::{Chooser, Step};
-use selects::{TagFilter, find, walk};
+pub(crate) use finding::Finders;
+use selects::{PLACES, TagFilter, WIDTH, sample, walk};
 
 /// One reader on its way to the end.
 ///
 /// Events of tags are looked for in one of two ways; [`chooser`] says when. Either bounds what the server
-/// does for a page, whatever it knows of the tags.
+/// does, whatever it knows of the tags.
 pub(crate) struct CatchUp<'a> {
     pool: &'a Pool,
+    finders: &'a Finders,
     which: &'a Selection,
     sink: &'a Sink<EventEnvelope>,
     tags: Option<TagFilter>,
-    chooser: Chooser,
+    has_index: bool,
+    /// Whether rows may come in a stream, which occupies a connection as long as the reader takes.
+    may_stream: bool,
     page: PageSize,
 }
 
-/// Places of one find: eight bytes each.
-const PLACES: i64 = 200_000;
-
 impl<'a> CatchUp<'a> {
     /// `has_index`: whether all that fits has some tag.
-    pub(crate) fn new(
+    pub(crate) const fn new(
         pool: &'a Pool,
+        finders: &'a Finders,
         which: &'a Selection,
         sink: &'a Sink<EventEnvelope>,
         tags: Option<TagFilter>,
@@ -45,10 +48,12 @@ impl<'a> CatchUp<'a> {
     ) -> Self {
         Self {
             pool,
+            finders,
             which,
             sink,
-            chooser: Chooser::new(tags.is_some() && has_index),
+            has_index: tags.is_some() && has_index,
             tags,
+            may_stream: true,
             page: PageSize::new(),
         }
     }
@@ -59,13 +64,19 @@ impl<'a> CatchUp<'a> {
         mut after: i64,
         settled: i64,
     ) -> Result<bool, ReadError> {
+        let mut chooser = Chooser::new(self.has_index, settled.saturating_sub(after));
         while after < settled {
-            let reached = match self.chooser.next() {
+            let reached = match chooser.next() {
+                Step::Sample => {
+                    let fit = self.sample(after, settled).await?;
+                    chooser.sampled(PLACES * WIDTH, fit, settled - after);
+                    continue;
+                }
                 Step::Walk(width) => {
                     let until = settled.min(after.saturating_add(width));
-                    self.walk(after, until).await?
+                    self.walk(&mut chooser, after, until).await?
                 }
-                Step::Find => self.find(after, settled).await?,
+                Step::Find => self.find(&mut chooser, after, settled).await?,
             };
             match reached {
                 Some(reached) => after = reached,
@@ -75,66 +86,53 @@ impl<'a> CatchUp<'a> {
         Ok(true)
     }
 
+    /// How many fit of the events at a few places.
+    async fn sample(&self, after: i64, settled: i64) -> Result<i64, ReadError> {
+        let stride = (settled - after) / PLACES;
+        let select = sample(self.tags.as_ref());
+        let rows = self.ask(&select, after, stride, WIDTH).await?;
+        match rows.first() {
+            Some(row) => Ok(row.try_get(0)?),
+            None => Ok(0),
+        }
+    }
+
     /// Gives how far it has come, unless the reader is gone.
-    async fn walk(&mut self, after: i64, until: i64) -> Result<Option<i64>, ReadError> {
+    async fn walk(
+        &mut self,
+        chooser: &mut Chooser,
+        after: i64,
+        until: i64,
+    ) -> Result<Option<i64>, ReadError> {
         let begin = Instant::now();
         let limit = self.page.rows();
         let rows = self
-            .between_offsets(&walk(self.tags.as_ref()), after, until, limit)
+            .ask(&walk(self.tags.as_ref()), after, until, limit as i64)
             .await?;
         let reached = match rows.last() {
             Some(last) if rows.len() == limit => last.try_get(0)?,
             _ => until,
         };
-        self.chooser
-            .walked(reached - after, rows.len(), begin.elapsed());
+        chooser.walked(reached - after, rows.len(), begin.elapsed());
         Ok(self.deliver(&rows).await?.then_some(reached))
     }
 
-    /// The same.
-    async fn find(&mut self, after: i64, settled: i64) -> Result<Option<i64>, ReadError> {
-        let Some(tags) = &self.tags else {
-            return Ok(Some(after));
-        };
-        let begin = Instant::now();
-        let found = self
-            .between_offsets(find(tags), after, settled, PLACES as usize)
-            .await?;
-        let places = found.iter().map(|row| row.try_get(0));
-        let places: Vec<i64> = places.collect::<Result<_, _>>()?;
-        let reached = match places.last() {
-            Some(last) if places.len() as i64 == PLACES => *last,
-            _ => settled,
-        };
-        self.chooser
-            .found(reached - after, places.len(), begin.elapsed());
-        let mut rest = places.as_slice();
-        while !rest.is_empty() {
-            let (some, behind) = rest.split_at(rest.len().min(self.page.rows()));
-            let rows = rows(self.pool, EVENTS_BY_ORDERING, &[&some]).await?;
-            if !self.deliver(&rows).await? {
-                return Ok(None);
-            }
-            rest = behind;
-        }
-        Ok(Some(reached))
-    }
-
-    async fn between_offsets(
+    async fn ask(
         &self,
         select: &str,
-        after: i64,
-        until: i64,
-        limit: usize,
+        first: i64,
+        second: i64,
+        third: i64,
     ) -> Result<Vec<Row>, ReadError> {
-        let limit = limit as i64;
-        let mut arguments: Vec<&(dyn ToSql + Sync)> = vec![&after, &until, &limit];
-        match &self.tags {
-            None => {}
-            Some(TagFilter::One(number)) => arguments.push(number),
-            Some(TagFilter::Expression(expression)) => arguments.push(expression),
-        }
-        rows(self.pool, select, &arguments).await
+        let numbers = [first, second, third];
+        rows(self.pool, select, &self.arguments(&numbers)).await
+    }
+
+    /// With the tags behind them.
+    fn arguments<'b>(&'b self, numbers: &'b [i64; 3]) -> Vec<&'b (dyn ToSql + Sync)> {
+        let tags = self.tags.as_ref().map(TagFilter::argument);
+        let numbers = numbers.iter().map(|it| it as &(dyn ToSql + Sync));
+        numbers.chain(tags).collect()
     }
 
     async fn deliver(&mut self, rows: &[Row]) -> Result<bool, ReadError> {

@@ -1,8 +1,8 @@
 use annals_persistence::{EventEnvelope, Offset, Selection, Tail};
 use annals_postgres::Pool;
 
-use crate::catch_up::CatchUp;
 use crate::catch_up::selects::TagFilter;
+use crate::catch_up::{CatchUp, Finders};
 use crate::delivery::{Sink, serve};
 use crate::horizon_ref::HorizonRef;
 use crate::read_error::ReadError;
@@ -16,6 +16,7 @@ pub(crate) struct Events {
     pub(crate) pool: Pool,
     pub(crate) horizon: HorizonRef,
     pub(crate) tags: TagNumbers,
+    pub(crate) finders: Finders,
     pub(crate) shared: SharedTail,
     pub(crate) which: Selection,
     pub(crate) tail: Tail,
@@ -52,9 +53,16 @@ impl Events {
     /// Delivers what is there; says whether there is still a reader.
     async fn catch_up(&self, after: i64, settled: i64) -> Result<bool, ReadError> {
         let (tags, has_index) = self.tag_filter().await?;
-        CatchUp::new(&self.pool, &self.which, &self.sink, tags, has_index)
-            .between(after, settled)
-            .await
+        CatchUp::new(
+            &self.pool,
+            &self.finders,
+            &self.which,
+            &self.sink,
+            tags,
+            has_index,
+        )
+        .between(after, settled)
+        .await
     }
 
     /// With the numbers that the tags have now, and whether all that fits has some tag.

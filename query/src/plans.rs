@@ -10,7 +10,7 @@ use annals_postgres::{
 };
 use annals_rows::{EVENTS_BY_ORDERING, events_by_persistence_id};
 
-use crate::catch_up::selects::{TagFilter, find, walk};
+use crate::catch_up::selects::{TagFilter, find, places, sample, walk};
 use crate::{persistence_ids, tags, tail};
 
 /// Each statement by its name, with arguments that stand for others.
@@ -36,13 +36,28 @@ fn statements(shape: &JournalShape) -> Vec<(&'static str, String, &'static str)>
             "100, 200, 50, '1&!2'",
         ),
         (
+            "a sample of a tag",
+            sample(Some(&TagFilter::One(1))),
+            "100, 12, 10, 1",
+        ),
+        (
+            "events of a tag",
+            find(&TagFilter::One(1)),
+            "100, 200, 50, 1",
+        ),
+        (
+            "events of an expression",
+            find(&expression),
+            "100, 200, 50, '1&!2'",
+        ),
+        (
             "orderings of a tag",
-            find(&TagFilter::One(1)).to_owned(),
+            places(&TagFilter::One(1)),
             "100, 200, 50, 1",
         ),
         (
             "orderings of an expression",
-            find(&expression).to_owned(),
+            places(&expression),
             "100, 200, 50, '1&!2'",
         ),
         ("news", tail::select(), "100, 200, 50"),

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::actor::{QueryActor, Sources};
+use crate::catch_up::Finders;
 use crate::horizon_ref::{HorizonRef, NumberedTable};
 use crate::shape::KnownShape;
 use crate::tags::TagNumbers;
@@ -53,6 +54,7 @@ impl Queries {
         let sources = Sources {
             horizon,
             tags: TagNumbers::new(pool.clone()),
+            finders: Finders::beside(pool.size()),
             pool,
             shape: KnownShape::default(),
             tail,

@@ -3,66 +3,82 @@ use std::time::Duration;
 /// How to look for the next events of some tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// At a few places, to see how many fit.
+    Sample,
     /// Through the journal in its order, over so many orderings, keeping what fits: costs by what it passes
     /// over.
     Walk(i64),
-    /// Through the index over tags, for the places of all that fit: costs by what there is, near or far.
+    /// Through the index over tags, for all that fit: costs by what there is, near or far.
     Find,
 }
 
-/// Chooses by what the steps so far have cost, and not by statistics, which may be old, or missing, or
-/// silent about where the events of a tag lie. Where it chose wrongly it has spent about what the other
-/// way costs, and turns.
+/// Chooses by samples and by what the steps so far have cost, and not by statistics, which may be old, or
+/// missing, or silent about where the events of a tag lie. Where it chose wrongly it has spent about what
+/// the other way costs, and turns.
 #[derive(Debug)]
 pub(crate) struct Chooser {
     has_index: bool,
     step: Step,
     width: i64,
-    is_probe: bool,
     /// Seconds an ordering, of walking.
     pace: f64,
-    /// Of the last find.
-    price: Duration,
     /// Spent on walking that found little, since it last found much.
     in_vain: Duration,
 }
 
-/// Orderings of the first look: enough to tell a common tag from others, and soon done.
-const PROBE: i64 = 1000;
+/// Orderings of the first walk: soon done.
+const NARROWEST: i64 = 1000;
 const WIDEST: i64 = 4_000_000;
 
 /// A walk that takes longer is too wide, one that takes a quarter of it too narrow.
 const LONG: Duration = Duration::from_millis(50);
 
+/// A sample costs a small part of it.
+const IN_VAIN: Duration = Duration::from_millis(10);
+
 /// What a row costs that fits, however it was found.
 const ROW: Duration = Duration::from_micros(4);
 
-/// What it costs beyond that to fetch a row by its place.
-const FETCH: Duration = Duration::from_nanos(2500);
-
-/// Where fewer than one in so many fit, to fetch them costs less than to walk over the others.
+/// Where fewer than one in so many fit, to find them costs less than to walk over the others.
 const RARE: i64 = 10;
 
 /// Assumed until measured.
 const PACE: f64 = 0.5e-6;
-const PRICE: Duration = Duration::from_millis(10);
+
+/// The most that one find gives: the server sorts them all before the first, and puts what has no room on
+/// disk.
+pub(crate) const MOST: i64 = 2_000_000;
 
 impl Chooser {
-    /// `has_index`: whether the index over tags can find all that fits.
-    pub(crate) const fn new(has_index: bool) -> Self {
+    /// For so many orderings. `has_index`: whether the index over tags can find all that fits.
+    pub(crate) const fn new(has_index: bool, orderings: i64) -> Self {
         Self {
             has_index,
-            step: Step::Walk(PROBE),
-            width: PROBE,
-            is_probe: true,
+            step: if has_index && orderings > 2 * NARROWEST {
+                Step::Sample
+            } else {
+                Step::Walk(NARROWEST)
+            },
+            width: NARROWEST,
             pace: PACE,
-            price: PRICE,
             in_vain: Duration::ZERO,
         }
     }
 
     pub(crate) const fn next(&self) -> Step {
         self.step
+    }
+
+    /// Takes what a sample says: of so many places that were looked at so many fit, and so many orderings
+    /// are left.
+    pub(crate) fn sampled(&mut self, looked_at: i64, fit: i64, left: i64) {
+        let expected = fit as f64 / looked_at as f64 * left as f64;
+        self.in_vain = Duration::ZERO;
+        self.step = if fit * RARE < looked_at && expected <= MOST as f64 {
+            Step::Find
+        } else {
+            Step::Walk(self.width)
+        };
     }
 
     /// Takes what a walk over so many orderings has found.
@@ -73,7 +89,7 @@ impl Chooser {
         if took < LONG / 4 {
             self.width = (2 * self.width).min(WIDEST);
         } else if took > LONG {
-            self.width = (self.width / 2).max(PROBE);
+            self.width = (self.width / 2).max(NARROWEST);
         }
         let useful = ROW.saturating_mul(u32::try_from(found).unwrap_or(u32::MAX));
         if took <= useful * 2 {
@@ -81,20 +97,17 @@ impl Chooser {
         } else {
             self.in_vain += took.saturating_sub(useful);
         }
-        let is_rare_here = self.is_probe && (found as i64) < orderings / RARE;
-        self.is_probe = false;
-        self.step = if self.has_index && (is_rare_here || self.in_vain > self.price) {
-            Step::Find
+        self.step = if self.has_index && self.in_vain > IN_VAIN {
+            Step::Sample
         } else {
             Step::Walk(self.width)
         };
     }
 
-    /// Takes what it has cost to find so many places within so many orderings.
-    pub(crate) fn found(&mut self, orderings: i64, places: usize, took: Duration) {
-        self.price = took;
+    /// Takes what it has cost to find what lies within so many orderings.
+    pub(crate) fn found(&mut self, orderings: i64, took: Duration) {
         let walking = Duration::from_secs_f64(self.pace * orderings as f64);
-        if walking < took + FETCH.mul_f64(places as f64) {
+        if walking < took {
             self.in_vain = Duration::ZERO;
             self.step = Step::Walk(self.width);
         }
@@ -121,7 +134,6 @@ mod tests {
     }
 
     const PAGE: i64 = 1000;
-    const PLACES: i64 = 200_000;
 
     impl Journal {
         fn matches(&self, after: i64, until: i64) -> i64 {
@@ -142,24 +154,32 @@ mod tests {
             ROW.mul_f64(self.matches(0, self.events) as f64)
         }
 
-        fn fetches(&self) -> Duration {
-            FETCH.mul_f64(self.matches(0, self.events) as f64)
-        }
-
         fn only_walking(&self) -> Duration {
             self.walk(self.events) + self.rows()
         }
 
         fn only_finding(&self) -> Duration {
-            let passes = self.matches(0, self.events) / PLACES + 1;
-            let one = self.find(0);
-            one.mul_f64(passes as f64 / 2.0 + 0.5) + self.rows() + self.fetches()
+            self.find(0) + self.rows()
+        }
+
+        /// Of eight places a hundred orderings wide.
+        fn sample(&self, after: i64) -> i64 {
+            let stride = (self.events - after) / 8;
+            let place = |nth| after + nth * stride;
+            (0..8)
+                .map(|nth| self.matches(place(nth), place(nth) + 100))
+                .sum()
         }
 
         fn chosen(&self) -> Duration {
-            let (mut chooser, mut after, mut spent) = (Chooser::new(true), 0, Duration::ZERO);
+            let mut chooser = Chooser::new(true, self.events);
+            let (mut after, mut spent) = (0, Duration::ZERO);
             while after < self.events {
                 match chooser.next() {
+                    Step::Sample => {
+                        spent += Duration::from_micros(500);
+                        chooser.sampled(800, self.sample(after), self.events - after);
+                    }
                     Step::Walk(width) => {
                         let until = self.events.min(after + width);
                         let found = self.matches(after, until);
@@ -175,15 +195,13 @@ mod tests {
                     }
                     Step::Find => {
                         let took = self.find(after);
-                        spent += took;
                         let all = self.matches(after, self.events);
-                        if all <= PLACES {
-                            spent += (ROW + FETCH).mul_f64(all as f64);
+                        spent += took + ROW.mul_f64(all.min(MOST) as f64);
+                        if all <= MOST {
                             break;
                         }
-                        spent += (ROW + FETCH).mul_f64(PLACES as f64);
-                        let reached = after.max(self.range.start) + PLACES * self.every;
-                        chooser.found(reached - after, PLACES as usize, took);
+                        let reached = after.max(self.range.start) + MOST * self.every;
+                        chooser.found(reached - after, took);
                         after = reached;
                     }
                 }
@@ -230,10 +248,10 @@ mod tests {
 
     #[test]
     fn without_an_index_it_walks() {
-        let mut chooser = Chooser::new(false);
+        let mut chooser = Chooser::new(false, 1_000_000);
         for _ in 0..100 {
             assert!(matches!(chooser.next(), Step::Walk(_)));
-            chooser.walked(PROBE, 0, LONG);
+            chooser.walked(NARROWEST, 0, LONG);
         }
     }
 }

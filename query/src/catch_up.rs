@@ -109,11 +109,12 @@ impl<'a> CatchUp<'a> {
         let rows = self
             .ask(&walk(self.tags.as_ref()), after, until, limit as i64)
             .await?;
+        let is_page = rows.len() == limit;
         let reached = match rows.last() {
-            Some(last) if rows.len() == limit => last.try_get(0)?,
+            Some(last) if is_page => last.try_get(0)?,
             _ => until,
         };
-        chooser.walked(reached - after, rows.len(), begin.elapsed());
+        chooser.walked(reached - after, rows.len(), is_page, begin.elapsed());
         Ok(self.deliver(&rows).await?.then_some(reached))
     }
 

@@ -5,6 +5,7 @@ mod by_tag;
 mod deletes;
 mod early;
 mod failure;
+mod finding;
 mod foreign;
 mod horizon;
 mod persistence_ids;

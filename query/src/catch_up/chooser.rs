@@ -34,7 +34,7 @@ const WIDEST: i64 = 4_000_000;
 const LONG: Duration = Duration::from_millis(50);
 
 /// A sample costs a small part of it.
-const IN_VAIN: Duration = Duration::from_millis(10);
+const IN_VAIN: Duration = Duration::from_millis(4);
 
 /// What a row costs that fits, however it was found.
 const ROW: Duration = Duration::from_micros(4);
@@ -81,12 +81,15 @@ impl Chooser {
         };
     }
 
-    /// Takes what a walk over so many orderings has found.
-    pub(crate) fn walked(&mut self, orderings: i64, found: usize, took: Duration) {
+    /// Takes what a walk over so many orderings has found: a page of them, or all that its width holds.
+    pub(crate) fn walked(&mut self, orderings: i64, found: usize, is_page: bool, took: Duration) {
         if orderings > 0 {
             self.pace = took.as_secs_f64() / orderings as f64;
         }
-        if took < LONG / 4 {
+        if is_page {
+            // Not wider: where they end it would lead far into what does not fit.
+            self.width = (2 * orderings).clamp(NARROWEST, WIDEST);
+        } else if took < LONG / 4 {
             self.width = (2 * self.width).min(WIDEST);
         } else if took > LONG {
             self.width = (self.width / 2).max(NARROWEST);
@@ -183,14 +186,15 @@ mod tests {
                     Step::Walk(width) => {
                         let until = self.events.min(after + width);
                         let found = self.matches(after, until);
-                        let reached = if found > PAGE {
+                        let is_page = found >= PAGE;
+                        let reached = if is_page {
                             until.min(after.max(self.range.start) + PAGE * self.every)
                         } else {
                             until
                         };
                         let found = found.min(PAGE);
                         let took = self.walk(reached - after) + ROW.mul_f64(found as f64);
-                        chooser.walked(reached - after, found as usize, took);
+                        chooser.walked(reached - after, found as usize, is_page, took);
                         (after, spent) = (reached, spent + took);
                     }
                     Step::Find => {
@@ -251,7 +255,7 @@ mod tests {
         let mut chooser = Chooser::new(false, 1_000_000);
         for _ in 0..100 {
             assert!(matches!(chooser.next(), Step::Walk(_)));
-            chooser.walked(NARROWEST, 0, LONG);
+            chooser.walked(NARROWEST, 0, false, LONG);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::read_error::ReadError;
 use crate::rows::rows;
 use chooser::{Chooser, Step};
 pub(crate) use finding::Finders;
-use selects::{PLACES, TagFilter, WIDTH, sample, walk};
+use selects::{PLACES, WIDTH, Wanted};
 
 /// One reader on its way to the end.
 ///
@@ -29,7 +29,7 @@ pub(crate) struct CatchUp<'a> {
     finders: &'a Finders,
     which: &'a Selection,
     sink: &'a Sink<EventEnvelope>,
-    tags: Option<TagFilter>,
+    wanted: Wanted,
     has_index: bool,
     /// Whether rows may come in a stream, which occupies a connection as long as the reader takes.
     may_stream: bool,
@@ -37,13 +37,13 @@ pub(crate) struct CatchUp<'a> {
 }
 
 impl<'a> CatchUp<'a> {
-    /// `has_index`: whether all that fits has some tag.
+    /// `has_index`: whether the index over tags knows all that is wanted.
     pub(crate) const fn new(
         pool: &'a Pool,
         finders: &'a Finders,
         which: &'a Selection,
         sink: &'a Sink<EventEnvelope>,
-        tags: Option<TagFilter>,
+        wanted: Wanted,
         has_index: bool,
     ) -> Self {
         Self {
@@ -51,8 +51,8 @@ impl<'a> CatchUp<'a> {
             finders,
             which,
             sink,
-            has_index: tags.is_some() && has_index,
-            tags,
+            wanted,
+            has_index,
             may_stream: true,
             page: PageSize::new(),
         }
@@ -89,7 +89,7 @@ impl<'a> CatchUp<'a> {
     /// How many fit of the events at a few places.
     async fn sample(&self, after: i64, settled: i64) -> Result<i64, ReadError> {
         let stride = (settled - after) / PLACES;
-        let select = sample(self.tags.as_ref());
+        let select = self.wanted.sample();
         let rows = self.ask(&select, after, stride, WIDTH).await?;
         match rows.first() {
             Some(row) => Ok(row.try_get(0)?),
@@ -107,7 +107,7 @@ impl<'a> CatchUp<'a> {
         let begin = Instant::now();
         let limit = self.page.rows();
         let rows = self
-            .ask(&walk(self.tags.as_ref()), after, until, limit as i64)
+            .ask(&self.wanted.walk(), after, until, limit as i64)
             .await?;
         let is_page = rows.len() == limit;
         let reached = match rows.last() {
@@ -131,9 +131,8 @@ impl<'a> CatchUp<'a> {
 
     /// With the tags behind them.
     fn arguments<'b>(&'b self, numbers: &'b [i64; 3]) -> Vec<&'b (dyn ToSql + Sync)> {
-        let tags = self.tags.as_ref().map(TagFilter::argument);
         let numbers = numbers.iter().map(|it| it as &(dyn ToSql + Sync));
-        numbers.chain(tags).collect()
+        numbers.chain(self.wanted.tags()).collect()
     }
 
     async fn deliver(&mut self, rows: &[Row]) -> Result<bool, ReadError> {

@@ -1,7 +1,7 @@
 use annals_persistence::{EventEnvelope, Offset, Selection, Tail};
 use annals_postgres::Pool;
 
-use crate::catch_up::selects::TagFilter;
+use crate::catch_up::selects::{TagFilter, Wanted};
 use crate::catch_up::{CatchUp, Finders};
 use crate::delivery::{Sink, serve};
 use crate::horizon_ref::HorizonRef;
@@ -53,12 +53,16 @@ impl Events {
     /// Delivers what is there; says whether there is still a reader.
     async fn catch_up(&self, after: i64, settled: i64) -> Result<bool, ReadError> {
         let (tags, has_index) = self.tag_filter().await?;
+        let wanted = Wanted {
+            tags,
+            with_deleted: self.which.includes_deleted(),
+        };
         CatchUp::new(
             &self.pool,
             &self.finders,
             &self.which,
             &self.sink,
-            tags,
+            wanted,
             has_index,
         )
         .between(after, settled)

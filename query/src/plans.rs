@@ -8,15 +8,25 @@ use annals_postgres::{
     Connection, JournalShape, Layout, NewJournal, PARTITIONS_BY_ORDERING, TestDatabase,
     filled_journal, plan_of, plans_are_comparable, run_of,
 };
-use annals_rows::{EVENTS_BY_ORDERING, events_by_persistence_id};
+use annals_rows::events_by_persistence_id;
 
-use crate::catch_up::selects::{TagFilter, find, places, sample, walk};
+use crate::catch_up::selects::{TagFilter, Wanted};
 use crate::{persistence_ids, tags, tail};
 
 /// Each statement by its name, with arguments that stand for others.
 fn statements(shape: &JournalShape) -> Vec<(&'static str, String, &'static str)> {
     let extent = shape.extent();
-    let expression = TagFilter::Expression(String::new());
+    let wanted = |tags| Wanted {
+        tags,
+        with_deleted: false,
+    };
+    let all = wanted(None);
+    let tag = wanted(Some(TagFilter::One(1)));
+    let expression = wanted(Some(TagFilter::Expression(String::new())));
+    let all_with_deleted = Wanted {
+        with_deleted: true,
+        ..all.clone()
+    };
     let by_id = events_by_persistence_id(&extent.join("$1"), &extent.within("known"));
     vec![
         (
@@ -24,53 +34,38 @@ fn statements(shape: &JournalShape) -> Vec<(&'static str, String, &'static str)>
             by_id,
             "'entity-7', 1, 100, 50",
         ),
-        ("events between", walk(None), "100, 200, 50"),
+        ("events between", all.walk(), "100, 200, 50"),
         (
-            "events of a tag between",
-            walk(Some(&TagFilter::One(1))),
-            "100, 200, 50, 1",
+            "events between, with deleted ones",
+            all_with_deleted.walk(),
+            "100, 200, 50",
         ),
+        ("events of a tag between", tag.walk(), "100, 200, 50, 1"),
         (
             "events of an expression between",
-            walk(Some(&expression)),
+            expression.walk(),
             "100, 200, 50, '1&!2'",
         ),
-        (
-            "a sample of a tag",
-            sample(Some(&TagFilter::One(1))),
-            "100, 12, 10, 1",
-        ),
-        (
-            "events of a tag",
-            find(&TagFilter::One(1)),
-            "100, 200, 50, 1",
-        ),
+        ("a sample of a tag", tag.sample(), "100, 12, 10, 1"),
+        ("events of a tag", tag.find(), "100, 200, 50, 1"),
         (
             "events of an expression",
-            find(&expression),
+            expression.find(),
             "100, 200, 50, '1&!2'",
         ),
-        (
-            "orderings of a tag",
-            places(&TagFilter::One(1)),
-            "100, 200, 50, 1",
-        ),
+        ("orderings of a tag", tag.places(), "100, 200, 50, 1"),
         (
             "orderings of an expression",
-            places(&expression),
+            expression.places(),
             "100, 200, 50, '1&!2'",
         ),
-        ("news", tail::select(), "100, 200, 50"),
+        ("news", tail::NEWS.to_owned(), "100, 200, 50"),
         (
             "names of tags",
             tail::tag_names::LOOK_UP.to_owned(),
             "array[1, 2]",
         ),
-        (
-            "events by ordering",
-            EVENTS_BY_ORDERING.to_owned(),
-            "array[107, 108]",
-        ),
+        ("events by ordering", tag.fetch(), "array[107, 108]"),
         (
             "persistence ids by leaps",
             persistence_ids::LEAP.to_owned(),

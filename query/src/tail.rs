@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 
 use annals_persistence::QueryError;
 use annals_postgres::Pool;
-use annals_rows::EventRows;
+use annals_rows::{EventRows, event_columns, not_deleted};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -23,7 +23,6 @@ use tokio_postgres::types::ToSql;
 pub(crate) use audience::Interest;
 pub(crate) use place::Place;
 
-use crate::catch_up::selects::window;
 use crate::horizon_ref::{Following, HorizonRef};
 use crate::metric_names::{LAGGED, SUBSCRIBERS};
 use crate::page_size::PageSize;
@@ -124,10 +123,15 @@ struct Subscriber {
     gathered: News,
 }
 
-/// The events behind $1 up to $2, at most $3, in their order. Served by `journal_ordering_btree_idx`.
-pub(crate) fn select() -> String {
-    window("persistence_id, tags", "")
-}
+/// The events behind $1 up to $2, at most $3, in their order; the last column says whether somebody who wants
+/// no deleted ones wants it. Served by `journal_ordering_btree_idx`.
+pub(crate) const NEWS: &str = concat!(
+    "select ",
+    event_columns!(),
+    ", persistence_id, tags, ",
+    not_deleted!(),
+    " from journal where ordering > $1 and ordering <= $2 order by ordering limit $3"
+);
 
 /// What may lie ready for subscribers, together and for one, in bytes of rows. One that has read nearly all
 /// is always given a batch more.
@@ -238,7 +242,7 @@ impl Task {
     async fn read(&mut self, settled: i64) -> Result<(), ReadError> {
         let limit = self.page.rows();
         let arguments: [&(dyn ToSql + Sync); 3] = [&self.position, &settled, &(limit as i64)];
-        let rows = rows(&self.pool, &select(), &arguments).await?;
+        let rows = rows(&self.pool, NEWS, &arguments).await?;
         let bytes = rows.iter().map(Row::raw_size_bytes).sum();
         self.page.learn(rows.len(), bytes);
         let up_to = match rows.last() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use annals_persistence::{Offset, PersistenceId, SequenceNumber};
+use annals_persistence::{Offset, PersistenceId, Selection, SequenceNumber, Tag, TagExpression};
 
 use crate::store::Store;
 use crate::streams::{
@@ -53,6 +53,56 @@ async fn nobody_reads_them_although_they_are_not_yet_erased() {
         assert_eq!(take_offsets(&mut live, left.len()).await, left);
         assert!(is_waiting(&mut live));
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_them_reads_them_as_long_as_their_rows_are_there() {
+    let store = filled().await;
+    let writer = store.writer().await;
+    let marked_by_the_jvm = "update journal set deleted = true where ordering = 8";
+    writer.run(marked_by_the_jvm).await;
+    let any = || Selection::from(Tag::new("any").unwrap()).with_deleted();
+    // One that no event carries: the expression is looked for in the rows, not in the index.
+    let not_none: TagExpression = "!none".parse().unwrap();
+    for erased in [0, 2] {
+        writer.run(&mark(erased)).await;
+        let there = store.orderings("true").await;
+        for which in [any(), Selection::all().with_deleted()] {
+            let current = store.queries.current_events(which.clone(), Offset::start());
+            assert_eq!(all_offsets(current).await, there);
+            let mut live = store.queries.events(which, Offset::start());
+            assert_eq!(take_offsets(&mut live, there.len()).await, there);
+            assert!(is_waiting(&mut live));
+        }
+        let mut live = store.queries.events(
+            Selection::from(not_none.clone()).with_deleted(),
+            Offset::start(),
+        );
+        assert_eq!(take_offsets(&mut live, there.len()).await, there);
+    }
+}
+
+/// What is deleted before the tail has read it is still an event for them, and none for the others.
+#[tokio::test]
+async fn an_event_that_is_deleted_before_it_is_news_reaches_those_who_ask_for_deleted_ones() {
+    let store = filled().await;
+    let writer = store.writer().await;
+    let mut with = store
+        .queries
+        .events(Selection::all().with_deleted(), Offset::new(12));
+    let mut without = store.queries.events(Selection::all(), Offset::new(12));
+    assert!(is_waiting(&mut with) && is_waiting(&mut without));
+    writer
+        .run(
+            "begin; insert into journal (persistence_id, sequence_number, message, metadata, tags) \
+               select 'three', n, message, metadata, tags from journal, generate_series(1, 2) as n \
+               where ordering = 12 order by n; \
+             update journal set deleted = true where persistence_id = 'three' and sequence_number = 1; \
+             commit",
+        )
+        .await;
+    assert_eq!(take_offsets(&mut with, 2).await, [13, 14]);
+    assert_eq!(take_offsets(&mut without, 1).await, [14]);
 }
 
 /// Erases the first event of an id, as the journal does.

@@ -61,15 +61,6 @@ macro_rules! not_deleted {
     };
 }
 
-/// The events with the orderings $1 that are not deleted. Served by `journal_ordering_btree_idx`.
-pub const EVENTS_BY_ORDERING: &str = concat!(
-    "select ",
-    event_columns!(),
-    ", persistence_id from journal where ordering = any($1) and ",
-    not_deleted!(),
-    " order by ordering"
-);
-
 /// Makes envelopes of rows that come one behind the other: what the metadata of one has in common with
 /// those before it is understood once.
 #[derive(Debug, Default)]

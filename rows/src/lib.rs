@@ -13,8 +13,8 @@ mod snapshot_metadata;
 
 pub use event_metadata::{EventMetadata, event_metadata, put_event_metadata};
 pub use event_row::{
-    EVENTS_BY_ORDERING, EVENTS_BY_PERSISTENCE_ID, EventRows, MalformedRow,
-    events_by_persistence_id, persistence_id_of_row,
+    EVENTS_BY_PERSISTENCE_ID, EventRows, MalformedRow, events_by_persistence_id,
+    persistence_id_of_row,
 };
 pub use jsonb::{JSONB_VERSION, JsonbText};
 pub use replaced_metadata::{REPLACE_EVENT, replaced_metadata};

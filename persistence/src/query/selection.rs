@@ -15,6 +15,7 @@ pub struct Selection {
     tags: Option<TagExpression>,
     entity_type: Option<String>,
     slices: SliceRange,
+    deleted: bool,
 }
 
 impl Selection {
@@ -29,6 +30,7 @@ impl Selection {
             tags: None,
             entity_type: None,
             slices,
+            deleted: false,
         }
     }
 
@@ -51,6 +53,21 @@ impl Selection {
     pub const fn within(mut self, slices: SliceRange) -> Self {
         self.slices = slices;
         self
+    }
+
+    /// Also those that are deleted and whose rows are still there: for an audit, or to see what a delete has
+    /// taken. Without it deleted events are passed over.
+    ///
+    /// A store in memory removes at once what is deleted.
+    #[must_use]
+    pub const fn with_deleted(mut self) -> Self {
+        self.deleted = true;
+        self
+    }
+
+    /// Whether deleted events are among them.
+    pub const fn includes_deleted(&self) -> bool {
+        self.deleted
     }
 
     /// What their tags belong to, if that matters.

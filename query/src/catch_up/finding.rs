@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use annals_postgres::{ErrorClass, classify};
-use annals_rows::EVENTS_BY_ORDERING;
 use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -13,7 +12,6 @@ use tokio_postgres::Row;
 
 use super::CatchUp;
 use super::chooser::{Chooser, MOST};
-use super::selects::{find, places};
 use crate::read_error::ReadError;
 use crate::rows::rows;
 
@@ -77,12 +75,9 @@ impl CatchUp<'_> {
         reached: &mut i64,
         settled: i64,
     ) -> Result<bool, ReadError> {
-        let Some(tags) = &self.tags else {
-            return Ok(true);
-        };
         let (begin, after) = (Instant::now(), *reached);
         let reader = self.pool.get().await?;
-        let select = reader.prepared(&find(tags)).await?;
+        let select = reader.prepared(&self.wanted.find()).await?;
         let numbers = [after, settled, MOST];
         let mut rows = reader.query_raw(&select, self.arguments(&numbers)).await?;
         let (mut count, mut first) = (0, None);
@@ -127,11 +122,8 @@ impl CatchUp<'_> {
         after: i64,
         settled: i64,
     ) -> Result<Option<i64>, ReadError> {
-        let Some(tags) = &self.tags else {
-            return Ok(Some(after));
-        };
         let begin = Instant::now();
-        let select = places(tags);
+        let select = self.wanted.places();
         let found = self.ask(&select, after, settled, MOST_PLACES).await?;
         let places = found.iter().map(|row| row.try_get(0));
         let places: Vec<i64> = places.collect::<Result<_, _>>()?;
@@ -144,7 +136,7 @@ impl CatchUp<'_> {
         let mut rest = places.as_slice();
         while !rest.is_empty() {
             let (some, behind) = rest.split_at(rest.len().min(self.page.rows()));
-            let rows = rows(self.pool, EVENTS_BY_ORDERING, &[&some]).await?;
+            let rows = rows(self.pool, &self.wanted.fetch(), &[&some]).await?;
             if !self.deliver(&rows).await? {
                 return Ok(None);
             }

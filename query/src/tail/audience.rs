@@ -28,6 +28,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) persistence_id: &'a PersistenceId,
     pub(crate) sequence_number: i64,
     pub(crate) tags: &'a [Arc<Tag>],
+    pub(crate) is_deleted: bool,
 }
 
 impl Audience {
@@ -88,11 +89,14 @@ impl Interest {
     pub(crate) fn includes(&self, subject: Subject<'_>) -> bool {
         match self {
             Self::History(id, from) => {
-                id == subject.persistence_id && *from <= subject.sequence_number
+                id == subject.persistence_id
+                    && *from <= subject.sequence_number
+                    && !subject.is_deleted
             }
             Self::Events(which) => {
                 let carries = |tag: &Tag| subject.tags.iter().any(|it| **it == *tag);
-                which.includes(subject.persistence_id)
+                (which.includes_deleted() || !subject.is_deleted)
+                    && which.includes(subject.persistence_id)
                     && which.tags().is_none_or(|tags| tags.matches(carries))
             }
         }
@@ -139,6 +143,7 @@ mod tests {
                 .prop_map(|text| Interest::Events(Selection::all().tagged(tags(&text)))),
             (0..2_usize)
                 .prop_map(|half| Interest::Events(SliceRange::split(2).unwrap()[half].into())),
+            Just(Interest::Events(Selection::all().with_deleted())),
         ]
     }
 
@@ -151,6 +156,7 @@ mod tests {
         fn they_are_those_who_are_interested_each_once(
             interests in prop::collection::vec((interest(), any::<bool>()), 0..20),
             id in "[abc]", number in 0..5_i64, x in any::<bool>(), y in any::<bool>(),
+            is_deleted in any::<bool>(),
         ) {
             let carried: Vec<Arc<Tag>> = [("x", x), ("y", y)]
                 .into_iter()
@@ -162,6 +168,7 @@ mod tests {
                 persistence_id: &persistence_id,
                 sequence_number: number,
                 tags: &carried,
+                is_deleted,
             };
             let mut audience = Audience::default();
             for (who, (interest, _)) in (0..).zip(&interests) {

@@ -25,11 +25,13 @@ pub(super) struct TailEvent {
     persistence_id: Result<PersistenceId, MalformedRow>,
     sequence_number: i64,
     tags: Vec<Arc<Tag>>,
+    is_deleted: bool,
     understood: Option<Result<EventEnvelope, MalformedRow>>,
 }
 
 /// Behind the columns of an event and the persistence id.
 pub(super) const TAGS: usize = 5;
+const NOT_DELETED: usize = 6;
 
 impl Batch {
     pub(super) fn new(after: i64, up_to: i64, rows: Vec<Row>, names: &TagNames) -> Self {
@@ -54,6 +56,7 @@ impl TailEvent {
             persistence_id: persistence_id_of_row(&row),
             sequence_number: row.try_get(1).unwrap_or_default(),
             tags: names.of(&tag_numbers(&row)),
+            is_deleted: matches!(row.try_get(NOT_DELETED), Ok(false)),
             row,
             understood: None,
         }
@@ -70,6 +73,7 @@ impl TailEvent {
             persistence_id,
             sequence_number: self.sequence_number,
             tags: &self.tags,
+            is_deleted: self.is_deleted,
         })
     }
 

@@ -40,6 +40,8 @@ pub(crate) async fn run(
     wanted: &Pattern,
 ) -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
+    let mut plan = plan.clone();
+    plan.wanted = wanted.clone();
     let mut lines = Vec::new();
     for case in cases {
         if !case.lines.iter().any(|name| wanted.matches(name)) {

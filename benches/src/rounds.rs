@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use glob::Pattern;
+
 use crate::database::Server;
 use crate::meter::Meter;
 use crate::sample::{median, spread};
@@ -16,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     /// Of each measurement.
     pub(crate) time: Duration,
+    /// The lines that are printed in the end.
+    pub(crate) wanted: Pattern,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,7 @@ impl Plan {
             meter: Meter::of(&server.settings).await?,
             rounds,
             time,
+            wanted: Pattern::default(),
         })
     }
 

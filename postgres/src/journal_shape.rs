@@ -25,6 +25,8 @@ pub struct JournalShape {
     pub partition_prefix: String,
     /// The sequence of `journal.ordering`, as SQL names it.
     pub sequence: String,
+    /// Whether there is a table of what left it, `partition_life`.
+    pub has_partition_life: bool,
 }
 
 /// Who keeps the table `journal_metadata`.
@@ -79,6 +81,7 @@ impl JournalShape {
             partition_size: partitions.size,
             partition_prefix: partitions.prefix,
             sequence: row.try_get("sequence")?,
+            has_partition_life: row.try_get("has_partition_life")?,
         })
     }
 }
@@ -179,6 +182,7 @@ const SHAPE: &str = "
         n.nspname::text as schema,
         p.partstrat as strategy,
         to_regclass(format('%I.journal_settings', n.nspname))::text as settings,
+        to_regclass(format('%I.partition_life', n.nspname)) is not null as has_partition_life,
         coalesce(
             case when exists (select from pg_catalog.pg_attribute a where a.attrelid = j.oid and a.attname = 'ordering')
                 then pg_get_serial_sequence(format('%I.journal', n.nspname), 'ordering') end,

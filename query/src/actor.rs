@@ -97,6 +97,7 @@ impl Sources {
             } => {
                 let query = Events {
                     pool,
+                    shape,
                     horizon,
                     tags: self.tags.clone(),
                     finders: self.finders.clone(),

@@ -10,6 +10,7 @@ use crate::read_error::ReadError;
 use crate::rows::rows;
 use crate::shape::KnownShape;
 use crate::tail::{Interest, SharedTail};
+use crate::taken_out::TakenOut;
 
 /// Reads the events of one persistence id. What is there needs no horizon: one writer stores them one behind
 /// the other. What is new comes through the tail that all live readers share.
@@ -65,10 +66,11 @@ impl ByPersistenceId {
     async fn there(&self, mut from: i64) -> Result<Option<i64>, ReadError> {
         while from <= self.to.get() {
             let rows = self.page(from).await?;
+            self.check(from, &rows).await?;
             let Some(last) = rows.last() else {
                 break;
             };
-            let last: i64 = last.try_get("sequence_number")?;
+            let last = number(last)?;
             let mut events = EventRows::default();
             let event = |row: &Row| events.event(row, 0, &self.persistence_id).map(Some);
             if !deliver(&self.sink, &rows, event).await? || last == i64::MAX {
@@ -82,6 +84,20 @@ impl ByPersistenceId {
         Ok(Some(from))
     }
 
+    /// Fails where numbers are missing in a page from `from` on because they were taken out of the journal.
+    async fn check(&self, from: i64, page: &[Row]) -> Result<(), ReadError> {
+        let last = match page.last() {
+            Some(last) => number(last)?,
+            None => self.to.get(),
+        };
+        if last - from >= page.len() as i64 {
+            let journal = TakenOut::of(&self.pool, &self.shape, false).await?;
+            let id = &self.persistence_id;
+            journal.check_history(id, from, last).await?;
+        }
+        Ok(())
+    }
+
     async fn page(&self, from: i64) -> Result<Vec<Row>, ReadError> {
         let extent = self.shape.get(&self.pool).await?.extent();
         let page = events_by_persistence_id(&extent.join("$1"), &extent.within("known"));
@@ -89,4 +105,8 @@ impl ByPersistenceId {
             [&self.persistence_id.as_str(), &from, &self.to.get(), &PAGE];
         rows(&self.pool, &page, &arguments).await
     }
+}
+
+fn number(row: &Row) -> Result<i64, ReadError> {
+    Ok(row.try_get("sequence_number")?)
 }

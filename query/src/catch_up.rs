@@ -7,7 +7,6 @@ pub(crate) mod selects;
 use std::time::Instant;
 
 use annals_persistence::{EventEnvelope, Selection};
-use annals_postgres::Pool;
 use annals_rows::EventRows;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -15,7 +14,7 @@ use tokio_postgres::types::ToSql;
 use crate::delivery::{Sink, deliver, event_of};
 use crate::page_size::PageSize;
 use crate::read_error::ReadError;
-use crate::rows::rows;
+use crate::taken_out::TakenOut;
 use chooser::{Chooser, Step};
 pub(crate) use finding::Finders;
 use selects::{PLACES, WIDTH, Wanted};
@@ -25,7 +24,7 @@ use selects::{PLACES, WIDTH, Wanted};
 /// Events of tags are looked for in one of two ways; [`chooser`] says when. Either bounds what the server
 /// does, whatever it knows of the tags.
 pub(crate) struct CatchUp<'a> {
-    pool: &'a Pool,
+    journal: TakenOut<'a>,
     finders: &'a Finders,
     which: &'a Selection,
     sink: &'a Sink<EventEnvelope>,
@@ -39,7 +38,7 @@ pub(crate) struct CatchUp<'a> {
 impl<'a> CatchUp<'a> {
     /// `has_index`: whether the index over tags knows all that is wanted.
     pub(crate) const fn new(
-        pool: &'a Pool,
+        journal: TakenOut<'a>,
         finders: &'a Finders,
         which: &'a Selection,
         sink: &'a Sink<EventEnvelope>,
@@ -47,7 +46,7 @@ impl<'a> CatchUp<'a> {
         has_index: bool,
     ) -> Self {
         Self {
-            pool,
+            journal,
             finders,
             which,
             sink,
@@ -64,6 +63,9 @@ impl<'a> CatchUp<'a> {
         mut after: i64,
         settled: i64,
     ) -> Result<bool, ReadError> {
+        if after < settled {
+            self.journal.check(after).await?;
+        }
         let mut chooser = Chooser::new(self.has_index, settled.saturating_sub(after));
         while after < settled {
             let reached = match chooser.next() {
@@ -126,7 +128,8 @@ impl<'a> CatchUp<'a> {
         third: i64,
     ) -> Result<Vec<Row>, ReadError> {
         let numbers = [first, second, third];
-        rows(self.pool, select, &self.arguments(&numbers)).await
+        let arguments = self.arguments(&numbers);
+        self.journal.rows(select, &arguments, first).await
     }
 
     /// With the tags behind them.

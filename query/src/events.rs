@@ -6,14 +6,17 @@ use crate::catch_up::{CatchUp, Finders};
 use crate::delivery::{Sink, serve};
 use crate::horizon_ref::HorizonRef;
 use crate::read_error::ReadError;
+use crate::shape::KnownShape;
 use crate::tag_query::{needs_a_tag, query_int};
 use crate::tags::TagNumbers;
 use crate::tail::{Interest, SharedTail};
+use crate::taken_out::TakenOut;
 
 /// Reads the events of a selection: what is there by itself, what is new through the tail that all live
 /// readers share.
 pub(crate) struct Events {
     pub(crate) pool: Pool,
+    pub(crate) shape: KnownShape,
     pub(crate) horizon: HorizonRef,
     pub(crate) tags: TagNumbers,
     pub(crate) finders: Finders,
@@ -57,8 +60,10 @@ impl Events {
             tags,
             with_deleted: self.which.includes_deleted(),
         };
+        let pass_over = self.which.passes_over_detached();
+        let journal = TakenOut::of(&self.pool, &self.shape, pass_over).await?;
         CatchUp::new(
-            &self.pool,
+            journal,
             &self.finders,
             &self.which,
             &self.sink,

@@ -29,6 +29,7 @@ mod stuck;
 mod tag_query;
 mod tags;
 mod tail;
+mod taken_out;
 mod watcher;
 
 pub use horizon_error::HorizonError;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use annals_persistence::{QueryError, SharedError};
+use annals_persistence::{Offset, QueryError, SharedError};
 use annals_postgres::{PoolError, ShapeError};
 use annals_rows::MalformedRow;
 use thiserror::Error;
@@ -23,6 +23,12 @@ pub(crate) enum ReadError {
     Horizon(#[source] SharedError),
     #[error("no event carries the tag {tag:?}")]
     UnknownTag { tag: String },
+    #[error("the events up to {up_to} are not all there: {partition} was taken out")]
+    TakenOut {
+        partition: String,
+        archive: Option<String>,
+        up_to: Offset,
+    },
     /// What the tail told all its readers.
     #[error(transparent)]
     Told(#[from] QueryError),
@@ -47,6 +53,15 @@ impl From<ReadError> for QueryError {
                 Self::MalformedRow { offset, reason }
             }
             ReadError::UnknownTag { tag } => Self::UnknownTag { tag },
+            ReadError::TakenOut {
+                partition,
+                archive,
+                up_to,
+            } => Self::Detached {
+                partition,
+                archive,
+                up_to,
+            },
             ReadError::Stopped => Self::Stopped,
             ReadError::Told(error) => error,
             ReadError::Horizon(source) => Self::Unavailable { source },

@@ -13,4 +13,5 @@ mod store;
 mod streams;
 mod suite;
 mod tail;
+mod taken_out;
 mod twelve_writers;

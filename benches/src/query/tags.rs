@@ -53,7 +53,8 @@ async fn measure(plan: Plan, millions: u64) -> Result<Vec<Line>, Box<dyn Error>>
     // Opened behind the rows, so that no tag is known yet.
     let annals = Options::new(settings).open().await?;
     let mut lines = Vec::new();
-    for name in names() {
+    let wanted = names().filter(|name| plan.wanted.matches(&line(name, millions)));
+    for name in wanted {
         let text = EXPRESSIONS.into_iter().find(|(it, _)| *it == name);
         let expression: TagExpression = text.map_or(name, |(_, text)| text).parse()?;
         let condition = condition(&raw, &expression).await?;

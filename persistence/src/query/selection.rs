@@ -16,6 +16,7 @@ pub struct Selection {
     entity_type: Option<String>,
     slices: SliceRange,
     deleted: bool,
+    without_detached: bool,
 }
 
 impl Selection {
@@ -31,6 +32,7 @@ impl Selection {
             entity_type: None,
             slices,
             deleted: false,
+            without_detached: false,
         }
     }
 
@@ -68,6 +70,20 @@ impl Selection {
     /// Whether deleted events are among them.
     pub const fn includes_deleted(&self) -> bool {
         self.deleted
+    }
+
+    /// Only those that are still in the journal: partitions that were taken out of it are passed over. Without
+    /// it a query that wants events of such a partition fails with
+    /// [`QueryError::Detached`](crate::QueryError::Detached).
+    #[must_use]
+    pub const fn without_detached(mut self) -> Self {
+        self.without_detached = true;
+        self
+    }
+
+    /// Whether it does without what was taken out of the journal.
+    pub const fn passes_over_detached(&self) -> bool {
+        self.without_detached
     }
 
     /// What their tags belong to, if that matters.

@@ -37,6 +37,7 @@ const FLAT: &[Migration] = &[
     migration!(6, "projection", "common/projection.sql"),
 ];
 
+// The flat layout has no partitions, and no life of them.
 const ORDERING: &[Migration] = &[
     migration!(1, "journal", "ordering/0001_journal.sql"),
     migration!(2, "tables", "common/tables.sql"),
@@ -44,6 +45,7 @@ const ORDERING: &[Migration] = &[
     migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
     migration!(6, "projection", "common/projection.sql"),
+    migration!(7, "partition_life", "common/partition_life.sql"),
 ];
 
 const NESTED: &[Migration] = &[
@@ -54,4 +56,5 @@ const NESTED: &[Migration] = &[
     migration!(5, "journal_settings", "common/journal_settings.sql"),
     migration!(6, "ordering_btree", "flat/0002_ordering_btree.sql"),
     migration!(7, "projection", "common/projection.sql"),
+    migration!(8, "partition_life", "common/partition_life.sql"),
 ];

@@ -13,7 +13,6 @@ use tokio_postgres::Row;
 use super::CatchUp;
 use super::chooser::{Chooser, MOST};
 use crate::read_error::ReadError;
-use crate::rows::rows;
 
 /// How many connections of the pool may carry streams at a time, so that some are left for pages.
 #[derive(Clone, Debug)]
@@ -76,7 +75,7 @@ impl CatchUp<'_> {
         settled: i64,
     ) -> Result<bool, ReadError> {
         let (begin, after) = (Instant::now(), *reached);
-        let reader = self.pool.get().await?;
+        let reader = self.journal.pool().get().await?;
         let select = reader.prepared(&self.wanted.find()).await?;
         let numbers = [after, settled, MOST];
         let mut rows = reader.query_raw(&select, self.arguments(&numbers)).await?;
@@ -89,7 +88,11 @@ impl CatchUp<'_> {
                     Some(row) => page.push(row?),
                     None => has_more = false,
                 }
-                first.get_or_insert_with(|| begin.elapsed());
+                if first.is_none() {
+                    first = Some(begin.elapsed());
+                    // It has been planned: what leaves from now on waits for it.
+                    self.journal.check(after).await?;
+                }
             }
             count += page.len() as i64;
             let last = page.last().map(|last: &Row| last.try_get(0));
@@ -136,7 +139,8 @@ impl CatchUp<'_> {
         let mut rest = places.as_slice();
         while !rest.is_empty() {
             let (some, behind) = rest.split_at(rest.len().min(self.page.rows()));
-            let rows = rows(self.pool, &self.wanted.fetch(), &[&some]).await?;
+            let fetch = self.wanted.fetch();
+            let rows = self.journal.rows(&fetch, &[&some], after).await?;
             if !self.deliver(&rows).await? {
                 return Ok(None);
             }

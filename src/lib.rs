@@ -13,7 +13,7 @@ pub use annals_persistence::{
     EntityError, EntityRef, EntitySettings, EventEnvelope, EventSeq, EventSourced, EventStream,
     Incarnation, InvalidPersistenceId, InvalidSequenceNumber, InvalidSlice, InvalidSliceRange,
     InvalidTag, JournalCapacity, JournalMessage, JournalRef, Json, MessagePack, Metadata, NewEvent,
-    Offset, Outcome, Payload, PersistenceId, PersistenceIdStream, QueryError, QueryMessage,
+    Offset, Outcome, Passed, Payload, PersistenceId, PersistenceIdStream, QueryError, QueryMessage,
     QueryRef, Raw, ReaderPositions, Recovered, Recovery, RecoveryError, Rejection, ReplaceError,
     ReplaceEvent, Replay, ReplayError, ReplayEvents, ReplayFilter, ReplayFilterError,
     ReplayFilterMode, Reply, Retention, SaveSnapshot, SelectedSnapshot, SelfDescribing,

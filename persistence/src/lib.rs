@@ -70,8 +70,8 @@ pub use offset::Offset;
 pub use payload::{Payload, SerializerId};
 pub use persistence_id::{InvalidPersistenceId, PersistenceId};
 pub use query::{
-    Batches, EventBatch, EventStream, IdSelection, PersistenceIdStream, QueryError, QueryMessage,
-    QueryRef, Selection, Tail,
+    Batches, EventBatch, EventStream, IdSelection, Passed, PersistenceIdStream, QueryError,
+    QueryMessage, QueryRef, Selection, Tail,
 };
 pub use reader_positions::ReaderPositions;
 pub use recovery::{Recovery, RecoveryError};

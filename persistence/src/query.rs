@@ -3,6 +3,7 @@
 
 mod batches;
 mod error;
+mod passed;
 mod selection;
 
 use ractor::DerivedActorRef;
@@ -10,6 +11,7 @@ use tokio::sync::mpsc;
 
 pub use batches::Batches;
 pub use error::QueryError;
+pub use passed::Passed;
 pub use selection::{IdSelection, Selection};
 
 use crate::{EventEnvelope, Offset, PersistenceId, SequenceNumber, SliceRange, Tag, TagExpression};
@@ -48,6 +50,8 @@ pub enum QueryMessage {
         after: Offset,
         /// Whether to go on with events that are new.
         tail: Tail,
+        /// How far it has come.
+        passed: Passed,
         /// Where they go.
         sink: mpsc::Sender<EventBatch>,
     },
@@ -228,12 +232,17 @@ impl QueryRef {
         if let Err(error) = which.tags().map_or(Ok(()), TagExpression::check) {
             return Batches::failed(error.into());
         }
-        self.stream(|sink| QueryMessage::Events {
+        let passed = Passed::default();
+        passed.set(after);
+        let moved = passed.clone();
+        let events = self.stream(|sink| QueryMessage::Events {
             which,
             after,
             tail,
+            passed: moved,
             sink,
-        })
+        });
+        events.passing(passed)
     }
 
     fn stream<T>(

@@ -93,6 +93,7 @@ impl Sources {
                 which,
                 after,
                 tail,
+                passed,
                 sink,
             } => {
                 let query = Events {
@@ -104,6 +105,7 @@ impl Sources {
                     shared: self.tail.clone(),
                     which,
                     tail,
+                    passed,
                     sink,
                 };
                 self.running.spawn(query.run(after));

@@ -1,5 +1,8 @@
-use annals_persistence::{EventEnvelope, Offset, Selection, Tail};
+use std::time::Duration;
+
+use annals_persistence::{EventEnvelope, Offset, Passed, Selection, Tail};
 use annals_postgres::Pool;
+use tokio::time::timeout;
 
 use crate::catch_up::selects::{TagFilter, Wanted};
 use crate::catch_up::{CatchUp, Finders};
@@ -23,8 +26,12 @@ pub(crate) struct Events {
     pub(crate) shared: SharedTail,
     pub(crate) which: Selection,
     pub(crate) tail: Tail,
+    pub(crate) passed: Passed,
     pub(crate) sink: Sink<EventEnvelope>,
 }
+
+/// Who hears nothing for so long is told how far the others are.
+const IDLE: Duration = Duration::from_secs(1);
 
 impl Events {
     pub(crate) async fn run(self, after: Offset) {
@@ -34,21 +41,36 @@ impl Events {
     async fn read(&self, mut after: i64) -> Result<(), ReadError> {
         loop {
             let settled = self.horizon.settle().await?;
-            if !self.catch_up(after, settled).await? || self.tail == Tail::Current {
+            if !self.catch_up(after, settled).await? {
                 return Ok(());
             }
             after = after.max(settled);
+            self.passed.set(Offset::new(after));
+            if self.tail == Tail::Current {
+                return Ok(());
+            }
             let interest = Interest::Events(self.which.clone());
             // Where the tail has gone on meanwhile, there is a little more to catch up with.
             let Some(mut place) = self.shared.join(settled, after, interest).await? else {
                 continue;
             };
-            while let Some(news) = place.next().await {
-                let news = news?;
+            loop {
+                let Ok(news) = timeout(IDLE, place.next()).await else {
+                    // In this order: a place that waits has taken all up to a position of before.
+                    let position = self.shared.position();
+                    if place.is_waiting() {
+                        self.passed.set(Offset::new(position));
+                    }
+                    continue;
+                };
+                let Some(news) = news.transpose()? else {
+                    break;
+                };
                 after = news.up_to;
                 if self.sink.send(Ok(news.events)).await.is_err() {
                     return Ok(());
                 }
+                self.passed.set(Offset::new(after));
             }
         }
     }

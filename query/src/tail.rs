@@ -12,6 +12,8 @@ mod place;
 pub(crate) mod tag_names;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use annals_persistence::QueryError;
 use annals_postgres::Pool;
@@ -37,6 +39,7 @@ use tag_names::TagNames;
 #[derive(Clone, Debug)]
 pub(crate) struct SharedTail {
     requests: mpsc::UnboundedSender<Request>,
+    position: Arc<AtomicI64>,
 }
 
 #[derive(Debug)]
@@ -61,12 +64,14 @@ impl SharedTail {
         horizon: HorizonRef,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (requests, inbox) = mpsc::unbounded_channel();
+        let known = Arc::default();
         let task = Task {
             names: TagNames::new(pool.clone()),
             pool,
             horizon,
             following: None,
             position: 0,
+            known: Arc::clone(&known),
             recent: Recent::default(),
             audience: Audience::default(),
             subscribers: HashMap::new(),
@@ -74,7 +79,16 @@ impl SharedTail {
             page: PageSize::new(),
             rows: EventRows::default(),
         };
-        (Self { requests }, task.run(inbox))
+        let tail = Self {
+            requests,
+            position: known,
+        };
+        (tail, task.run(inbox))
+    }
+
+    /// Up to here everybody has been given what is theirs.
+    pub(crate) fn position(&self) -> i64 {
+        self.position.load(Ordering::Acquire)
     }
 
     /// A place behind `after`, or none where the tail has gone too far on. The horizon is at `settled` or
@@ -107,6 +121,8 @@ struct Task {
     following: Option<Following>,
     /// All subscribers have been given what lies here and before.
     position: i64,
+    /// The same, for those who want to know.
+    known: Arc<AtomicI64>,
     recent: Recent,
     audience: Audience,
     subscribers: HashMap<u64, Subscriber>,
@@ -176,7 +192,7 @@ impl Task {
             answer,
         } = join;
         if self.following.is_none() {
-            self.position = settled;
+            self.move_to(settled);
             self.recent.clear();
         }
         let place = self.place(after, interest, requests);
@@ -252,9 +268,14 @@ impl Task {
         self.names.learn(rows.iter().flat_map(tag_numbers)).await?;
         let mut batch = Batch::new(self.position, up_to, rows, &self.names);
         self.give(&mut batch);
-        self.position = up_to;
+        self.move_to(up_to);
         self.recent.push(batch);
         Ok(())
+    }
+
+    fn move_to(&mut self, position: i64) {
+        self.position = position;
+        self.known.store(position, Ordering::Release);
     }
 
     /// To each who wants some of it.

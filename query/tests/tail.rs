@@ -85,3 +85,31 @@ async fn a_reader_that_does_not_keep_up_gets_all_of_it_later() {
     assert_eq!(take_offsets(&mut slow, 1).await, [last]);
     assert_eq!(take_offsets(&mut quick, 1).await, [last]);
 }
+
+/// Without it a reader of a rare tag would begin again at its last event, however long ago that was.
+#[tokio::test]
+async fn who_hears_nothing_learns_how_far_the_others_are() {
+    let store = Store::open().await;
+    let writer = store.writer().await;
+    let rare = writer.tag("rare").await;
+    writer.append("one", 1, &[rare]).await;
+    let mut live = store.queries.events_by_tag("rare", Offset::start());
+    until("an event lies ready", async || live.passed().is_none()).await;
+    assert_eq!(take_offsets(&mut live, 1).await, [1]);
+    for number in 2..=10 {
+        writer.append("one", number, &[]).await;
+    }
+    let ten = Some(Offset::new(10));
+    until("nine others are passed", async || live.passed() == ten).await;
+
+    writer.append("one", 11, &[rare]).await;
+    until("an event lies ready", async || live.passed().is_none()).await;
+    assert_eq!(take_offsets(&mut live, 1).await, [11]);
+    let mut current = store.queries.current_events_by_tag("rare", Offset::start());
+    assert_eq!(current.passed(), Some(Offset::start()));
+    assert_eq!(take_offsets(&mut current, 2).await, [1, 11]);
+    until("the end", async || {
+        current.passed() == Some(Offset::new(11))
+    })
+    .await;
+}

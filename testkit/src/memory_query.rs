@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use annals_persistence::{
-    EventEnvelope, IdSelection, Offset, PersistenceId, QueryError, QueryMessage, QueryRef,
+    EventEnvelope, IdSelection, Offset, Passed, PersistenceId, QueryError, QueryMessage, QueryRef,
     Selection, SequenceNumber, Tail,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -77,8 +77,9 @@ impl Actor for MemoryQueryActor {
                 which,
                 after,
                 tail,
+                passed,
                 sink,
-            } => running.start(tail, sink, selected(which, after, tail)),
+            } => running.start_passing(tail, sink, passed, selected(which, after, tail)),
         }
         Ok(())
     }
@@ -91,8 +92,18 @@ impl Running {
         sink: Sink<T>,
         pages: impl FnMut(&Events, Offset) -> Result<Page<T>, QueryError> + Send + 'static,
     ) {
-        self.readings
-            .spawn(serve(Arc::clone(&self.log), tail, sink, pages));
+        self.start_passing(tail, sink, Passed::default(), pages);
+    }
+
+    fn start_passing<T: Send + 'static>(
+        &mut self,
+        tail: Tail,
+        sink: Sink<T>,
+        passed: Passed,
+        pages: impl FnMut(&Events, Offset) -> Result<Page<T>, QueryError> + Send + 'static,
+    ) {
+        let log = Arc::clone(&self.log);
+        self.readings.spawn(serve(log, tail, sink, passed, pages));
     }
 }
 
@@ -121,6 +132,7 @@ async fn serve<T>(
     log: Arc<EventLog>,
     tail: Tail,
     sink: Sink<T>,
+    passed: Passed,
     mut pages: impl FnMut(&Events, Offset) -> Result<Page<T>, QueryError>,
 ) {
     let mut news = log.news();
@@ -133,8 +145,8 @@ async fn serve<T>(
                         return;
                     }
                 }
-                Ok(Page::Nothing) => break,
-                Ok(Page::End) => return,
+                Ok(Page::Nothing) => break passed.set(until),
+                Ok(Page::End) => return passed.set(until),
                 Err(error) => {
                     // A reader that is gone needs no error.
                     let _ = sink.send(Err(error)).await;

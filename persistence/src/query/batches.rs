@@ -5,13 +5,15 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use tokio::sync::mpsc;
 
-use super::QueryError;
+use super::{Passed, QueryError};
+use crate::{EventEnvelope, Offset};
 
 /// Items one by one out of batches.
 #[derive(Debug)]
 pub struct Batches<T, E = QueryError> {
     ready: VecDeque<Result<T, E>>,
     source: Option<mpsc::Receiver<Result<Vec<T>, E>>>,
+    passed: Option<Passed>,
 }
 
 impl<T, E> Batches<T, E> {
@@ -20,7 +22,28 @@ impl<T, E> Batches<T, E> {
         Self {
             ready: VecDeque::from([Err(error)]),
             source: None,
+            passed: None,
         }
+    }
+}
+
+impl Batches<EventEnvelope> {
+    pub(crate) fn passing(mut self, passed: Passed) -> Self {
+        self.passed = Some(passed);
+        self
+    }
+
+    /// The offset up to which this stream has given everything that it is to give, where it knows that and
+    /// nothing lies ready to be taken: behind the last event when those that follow are not selected. A new
+    /// query from here on misses nothing.
+    ///
+    /// A live query over PostgreSQL moves it about once a second while there is nothing to give.
+    pub fn passed(&self) -> Option<Offset> {
+        // First of all: what is put into the sink behind this look has no part in it.
+        let passed = self.passed.as_ref()?.get();
+        let is_empty = |source: &mpsc::Receiver<_>| source.is_empty();
+        let nothing_waits = self.ready.is_empty() && self.source.as_ref().is_none_or(is_empty);
+        nothing_waits.then_some(passed)
     }
 }
 
@@ -29,6 +52,7 @@ impl<T, E> From<mpsc::Receiver<Result<Vec<T>, E>>> for Batches<T, E> {
         Self {
             ready: VecDeque::new(),
             source: Some(source),
+            passed: None,
         }
     }
 }

@@ -93,6 +93,13 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Whether all that the tail has given has been taken, and there will be more.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.failure.is_none() && self.news.is_empty() && !self.news.is_closed()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         // A tail that has ended has no places.

@@ -144,6 +144,7 @@ impl Actor for ProxyActor {
                 after,
                 tail,
                 sink,
+                ..
             } => {
                 tokio::spawn(async move {
                     let open = move |proxy: &Proxy, tail| proxy.selected(&which, after, tail);

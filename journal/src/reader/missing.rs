@@ -42,6 +42,29 @@ where journal.oid = 'journal'::regclass and detached.oid <> journal.oid \
     where index.indrelid = detached.oid and index.indisvalid and key.attname = 'persistence_id') \
 order by detached.relname";
 
+/// Whether anything was dropped on record.
+const KEEPS_RECORD: &str = "select to_regclass('partition_life') is not null";
+
+/// The first of the partitions on record, dropped or about to be, that may hold the event $2 of the
+/// persistence id $1, and the last sequence number there where they are all of that id. In the layout by
+/// ordering it is one whose orderings lie between those of the events before and behind the hole, whose
+/// last event is $3.
+const DROPPED: &str = "\
+select format('%I.%I', schema_name, partition), archive, \
+  case when persistence_id is not null then last_sequence_number end \
+from partition_life as life \
+where state in ('verified', 'dropped') and archive is not null \
+  and to_regclass(format('%I.%I', schema_name, partition)) is null \
+  and case when persistence_id is not null \
+    then persistence_id = $1 and $2 between first_sequence_number and last_sequence_number \
+    else last_ordering > coalesce((select max(ordering) from journal \
+        where persistence_id = $1 and sequence_number < $2), 0) \
+      and first_ordering < coalesce((select min(ordering) from journal \
+        where persistence_id = $1 and sequence_number > $3), 9223372036854775807) \
+      and last_ordering >= coalesce((select min_ordering from journal_metadata \
+        where persistence_id = $1), 0) end \
+order by first_ordering limit 1";
+
 impl Whereabouts for Missing {
     fn of_events(
         &self,
@@ -87,7 +110,33 @@ impl Missing {
                 return Ok(Hole { first, last, fate });
             }
         }
-        Ok(Hole::lost(first, last))
+        let dropped = self.dropped(&connection, first, last).await;
+        Ok(dropped.map_err(shared)?.unwrap_or(Hole::lost(first, last)))
+    }
+
+    async fn dropped(
+        &self,
+        connection: &Reader<'_>,
+        first: SequenceNumber,
+        last: SequenceNumber,
+    ) -> Result<Option<Hole>, tokio_postgres::Error> {
+        let keeps_record = connection.query_one(KEEPS_RECORD, &[]).await?;
+        if !keeps_record.try_get::<_, bool>(0)? {
+            return Ok(None);
+        }
+        let wanted: [&(dyn ToSql + Sync); 3] =
+            [&self.persistence_id.as_str(), &first.get(), &last.get()];
+        let Some(row) = connection.query_opt(DROPPED, &wanted).await? else {
+            return Ok(None);
+        };
+        let (partition, archive): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let end: Option<i64> = row.try_get(2)?;
+        let end = end.and_then(|end| SequenceNumber::new(end).ok());
+        Ok(Some(Hole {
+            first,
+            last: end.map_or(last, |end| end.min(last)),
+            fate: Fate::archived_as(partition, archive),
+        }))
     }
 
     async fn numbers(

@@ -49,6 +49,8 @@ pub enum Fate {
     Archived {
         /// The partition, as SQL names it.
         partition: String,
+        /// Where it was archived, if it is no table any more.
+        archive: Option<String>,
     },
     /// As far as the journal can tell nobody deleted or archived them.
     Lost,
@@ -59,6 +61,15 @@ impl Fate {
     pub fn archived(partition: impl Into<String>) -> Self {
         Self::Archived {
             partition: partition.into(),
+            archive: None,
+        }
+    }
+
+    /// They are in the archive of that partition, whose table was dropped.
+    pub fn archived_as(partition: impl Into<String>, archive: impl Into<String>) -> Self {
+        Self::Archived {
+            partition: partition.into(),
+            archive: Some(archive.into()),
         }
     }
 }
@@ -70,7 +81,15 @@ impl fmt::Display for Fate {
                 "deleted, but not those before; undo that (set deleted = false), \
                  or delete those before too",
             ),
-            Self::Archived { partition } => write!(
+            Self::Archived {
+                partition,
+                archive: Some(archive),
+            } => write!(
+                f,
+                "in {partition}, which was archived as {archive} and dropped; restore and attach it, \
+                 or delete the events up to there on purpose"
+            ),
+            Self::Archived { partition, .. } => write!(
                 f,
                 "in {partition}, which is no partition of the journal any more; attach it again, \
                  or delete the events up to there on purpose"

@@ -81,7 +81,8 @@ impl Annals {
                 None => migrate(&settings).await?,
             };
         }
-        let pool = Pool::new(settings.clone(), options.readers);
+        let readers_at = options.readers_through.unwrap_or_else(|| settings.clone());
+        let pool = Pool::new(readers_at, options.readers);
         let journal = Journal::start(&settings, pool.clone(), options.journal).await?;
         let snapshots = SnapshotStore::start(pool.clone()).await?;
         let durable_state = DurableStateStore::start(&settings, pool.clone()).await?;

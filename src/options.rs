@@ -11,6 +11,7 @@ use crate::{Annals, OpenError};
 pub struct Options {
     pub(crate) settings: Settings,
     pub(crate) readers: u32,
+    pub(crate) readers_through: Option<Settings>,
     pub(crate) journal: JournalSettings,
     pub(crate) entities: EntitySettings,
     pub(crate) breaker: Option<BreakerSettings>,
@@ -25,6 +26,7 @@ impl Options {
         Self {
             settings,
             readers: 10,
+            readers_through: None,
             journal: JournalSettings::default(),
             entities: EntitySettings::default(),
             breaker: None,
@@ -39,6 +41,27 @@ impl Options {
     #[must_use]
     pub const fn readers(mut self, readers: u32) -> Self {
         self.readers = readers;
+        self
+    }
+
+    /// Another way to the same server for [`Self::readers`]: a pooler such as PgBouncer, in transaction mode
+    /// too. Lanes, migrations, projections and what follows live events keep sessions of their own at the
+    /// server itself. See docs/reading.md.
+    ///
+    /// ```no_run
+    /// use annals::{Options, Settings};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Settings::parse("postgresql://app@db.example:5432/app")?;
+    /// let pooler = Settings::parse("postgresql://app@db.example:6432/app")?;
+    /// let annals = Options::new(server).readers_through(pooler).open().await?;
+    /// # let _ = annals;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn readers_through(mut self, pooler: Settings) -> Self {
+        self.readers_through = Some(pooler);
         self
     }
 

@@ -6,5 +6,6 @@ mod entities;
 mod jvm_rows;
 mod moving;
 mod opening;
+mod pooling;
 mod projecting;
 mod reading;

@@ -92,6 +92,17 @@ pub enum ConnectError {
         /// The error of the attempt.
         source: tokio_postgres::Error,
     },
+    /// A pooler lends sessions of the server, and what is to be done needs one of its own.
+    #[error(
+        "a pooler stands between this program and the server at {address}: writing, migrations and projections need \
+         sessions of their own; give the address of the server itself, and let readers alone go through the pooler \
+         (Options::readers_through), or say with Settings::with_sessions_kept that it keeps a session for each client \
+         (pool_mode = session)"
+    )]
+    Pooled {
+        /// `host:port` or the path of the socket.
+        address: String,
+    },
     /// Anything else.
     #[error(
         "cannot connect to {address} as {user} ({said}); see the server's log and the settings in DATABASE_URL",
@@ -116,7 +127,10 @@ impl ConnectError {
             | Self::TooManyConnections { .. }
             | Self::StartingUp { .. }
             | Self::ShuttingDown { .. } => true,
-            Self::WrongPassword { .. } | Self::NoSuchDatabase { .. } | Self::Other { .. } => false,
+            Self::WrongPassword { .. }
+            | Self::NoSuchDatabase { .. }
+            | Self::Pooled { .. }
+            | Self::Other { .. } => false,
         }
     }
 

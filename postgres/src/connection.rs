@@ -3,6 +3,7 @@ use std::ops::{Deref, DerefMut};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 
+use crate::pooler::{look_for_pooler, make_ready};
 use crate::said::said;
 use crate::{ConnectError, Settings};
 
@@ -24,6 +25,7 @@ pub enum Role {
 pub struct Connection {
     client: Client,
     driver: JoinHandle<()>,
+    pooled: bool,
 }
 
 /// Opens a connection for [`Role::Writer`].
@@ -33,11 +35,29 @@ pub async fn connect(settings: &Settings) -> Result<Connection, ConnectError> {
     connect_as(settings, Role::Writer).await
 }
 
-/// Opens a connection for the given role.
+/// Opens a connection for the given role, which has a session of its own:
+/// [`ConnectError::Pooled`] where a pooler lends one instead.
 ///
 /// Takes at most `connect_timeout` a host, plus once more for the handshake. Cancel safe.
 pub async fn connect_as(settings: &Settings, role: Role) -> Result<Connection, ConnectError> {
-    in_time(settings, open(settings, role)).await
+    let connection = in_time(settings, open(settings, role)).await?;
+    refuse_pooled(settings, connection.pooled)?;
+    Ok(connection)
+}
+
+/// Opens a connection for [`Role::Reader`], by way of a pooler too; [`Connection::is_pooled`] tells.
+///
+/// As [`connect_as`] else.
+pub async fn connect_to_read(settings: &Settings) -> Result<Connection, ConnectError> {
+    in_time(settings, open(settings, Role::Reader)).await
+}
+
+pub(crate) fn refuse_pooled(settings: &Settings, pooled: bool) -> Result<(), ConnectError> {
+    let address = settings.address();
+    match pooled {
+        true => Err(ConnectError::Pooled { address }),
+        false => Ok(()),
+    }
 }
 
 /// What `opening` gives, within the time that the settings grant.
@@ -63,17 +83,27 @@ async fn open(settings: &Settings, role: Role) -> Result<Connection, tokio_postg
             tracing::warn!(%address, reason = said(&error), "a connection to PostgreSQL ended");
         }
     });
-    let connection = Connection { client, driver };
-    if role == Role::Reader {
-        // Not by `options`: PgBouncer refuses start-up options that it does not know.
-        connection
-            .batch_execute("set plan_cache_mode = force_custom_plan; set jit = off")
-            .await?;
+    let mut connection = Connection {
+        client,
+        driver,
+        pooled: false,
+    };
+    if !settings.sessions_are_kept() {
+        connection.pooled = look_for_pooler(&connection, role).await?;
+    } else if role == Role::Reader {
+        make_ready(&connection).await?;
     }
     Ok(connection)
 }
 
 impl Connection {
+    /// Whether a pooler may give each transaction another session of the server. Statements that were
+    /// prepared by name, settings and locks of the session are not to be relied upon then: ask by
+    /// [`Client::query_typed`] and its like.
+    pub const fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
     /// Ends the session and waits until the socket is closed.
     ///
     /// Cancel safe: the session ends all the same.

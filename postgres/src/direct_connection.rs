@@ -11,7 +11,8 @@ use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{Client, NoTls};
 
 use self::own_wakes::OwnWakes;
-use crate::connection::in_time;
+use crate::connection::{Role, in_time, refuse_pooled};
+use crate::pooler::look_for_pooler;
 use crate::said::said;
 use crate::{ConnectError, Settings};
 
@@ -52,7 +53,11 @@ pub async fn connect_directly(settings: &Settings) -> Result<DirectConnection, C
         connection: Some(Box::new(connection)),
     };
     let wakes = Arc::default();
-    let socket = Socket { ending, wakes };
+    let mut socket = Socket { ending, wakes };
+    if !settings.sessions_are_kept() {
+        let looking = socket.drive(look_for_pooler(&client, Role::Writer));
+        refuse_pooled(settings, in_time(settings, looking).await?)?;
+    }
     Ok(DirectConnection { client, socket })
 }
 

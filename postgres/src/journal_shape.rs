@@ -1,6 +1,7 @@
 mod error;
 mod partitions;
 
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 pub use error::ShapeError;
@@ -53,7 +54,7 @@ impl JournalShape {
     /// # Cancel safety
     /// Changes nothing; drop it at any time.
     pub async fn read(client: &Client) -> Result<Self, ShapeError> {
-        let Some(row) = client.query_opt(SHAPE, &[]).await? else {
+        let Some(row) = client.query_typed_opt(SHAPE, &[]).await? else {
             return Err(no_journal(client).await?);
         };
         let schema: String = row.try_get("schema")?;
@@ -108,7 +109,7 @@ impl Stored {
         let sql = format!(
             "select partition_size, partition_prefix, keeps_metadata, metadata_complete from {table}"
         );
-        let row = match client.query_one(&sql, &[]).await {
+        let row = match client.query_typed_one(&sql, &[]).await {
             Ok(row) => row,
             Err(source) => return Err(ShapeError::Settings { table, source }),
         };
@@ -133,7 +134,11 @@ async fn check(
 ) -> Result<(), ShapeError> {
     for (table, file) in needed(layout, metadata) {
         let there = "select to_regclass(quote_ident($1)) is not null";
-        if !client.query_one(there, &[&table]).await?.try_get(0)? {
+        if !client
+            .query_typed_one(there, &[(&table, Type::TEXT)])
+            .await?
+            .try_get(0)?
+        {
             return Err(ShapeError::MissingTable {
                 schema,
                 table,
@@ -173,7 +178,7 @@ fn needed(
 
 async fn no_journal(client: &Client) -> Result<ShapeError, Error> {
     let path = "select current_setting('search_path')";
-    let search_path = client.query_one(path, &[]).await?.try_get(0)?;
+    let search_path = client.query_typed_one(path, &[]).await?.try_get(0)?;
     Ok(ShapeError::NoJournal { search_path })
 }
 

@@ -13,6 +13,7 @@
 //! | a server without installing a service | [`PrivateServer`] |
 //! | a fresh database for one test | `TestDatabase` (feature `test-database`) |
 //! | the plan of a statement, for tests that keep it | `plan_of`, `run_of` (feature `test-database`) |
+//! | PgBouncer in transaction mode before the server | `TestPooler` (feature `test-database`) |
 //! | connections that are cut at the worst moment | `TestProxy` (feature `test-database`) |
 //!
 //! TLS is not built in yet: settings with `sslmode=require` are refused by name, never weakened.
@@ -27,6 +28,7 @@ mod layout;
 mod migration;
 mod new_journal;
 mod pool;
+mod pooler;
 mod said;
 mod server;
 mod settings;
@@ -37,10 +39,12 @@ mod test_database;
 #[cfg(feature = "test-database")]
 mod test_plans;
 #[cfg(feature = "test-database")]
+mod test_pooler;
+#[cfg(feature = "test-database")]
 mod test_proxy;
 
 pub use connect_error::ConnectError;
-pub use connection::{Connection, Role, connect, connect_as};
+pub use connection::{Connection, Role, connect, connect_as, connect_to_read};
 pub use direct_connection::{DirectConnection, Socket, connect_directly};
 pub use error_class::{ErrorClass, classify};
 pub use extent::Extent;
@@ -51,7 +55,7 @@ pub use migration::{
     schema_version,
 };
 pub use new_journal::NewJournal;
-pub use pool::{Pool, PoolError, ReadTransaction, Reader, Rows};
+pub use pool::{Pool, PoolError, Prepared, Question, ReadTransaction, Reader, Rows};
 pub use server::{PrivateServer, PrivateServerBuilder, PrivateServerError};
 pub use settings::{InvalidSettings, Settings};
 pub use shared_reads::{SharedRead, SharedReads, Unread};
@@ -61,5 +65,7 @@ pub use test_database::{TestDatabase, TestDatabaseError};
 pub use test_plans::{
     PARTITIONS_BY_ORDERING, filled_journal, plan_of, plans_are_comparable, run_of,
 };
+#[cfg(feature = "test-database")]
+pub use test_pooler::{TestPooler, TestPoolerError};
 #[cfg(feature = "test-database")]
 pub use test_proxy::{Cut, TestProxy};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 pub use error::PoolError;
-pub use reader::{ReadTransaction, Reader, Rows};
+pub use reader::{Prepared, Question, ReadTransaction, Reader, Rows};
 
 use crate::{ConnectError, Settings};
 use manager::ReaderConnections;
@@ -21,6 +21,9 @@ use manager::ReaderConnections;
 /// cancelled on the server, and another one opened in its place. So a query that was dropped
 /// half-way (a timeout, a `select!`, a stream that was not read to its end) costs the next user
 /// nothing, and nobody gets a connection inside somebody else's transaction.
+///
+/// A pooler such as PgBouncer may stand between the pool and the server, in transaction mode too: the
+/// pool notices and does without prepared statements.
 #[derive(Clone, Debug)]
 pub struct Pool {
     connections: bb8::Pool<ReaderConnections>,

@@ -1,4 +1,4 @@
-mod account;
+pub(crate) mod account;
 mod binaries;
 mod builder;
 mod error;

@@ -12,6 +12,7 @@ use tokio_postgres::config::{Host, SslMode};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     config: Config,
+    sessions_kept: bool,
 }
 
 /// Why a text is not a usable description of a server.
@@ -84,7 +85,10 @@ impl Settings {
         if config.get_application_name().is_none() {
             config.application_name("annals");
         }
-        Ok(Self { config })
+        Ok(Self {
+            config,
+            sessions_kept: false,
+        })
     }
 
     /// The configuration for those who connect by themselves, for example to listen for
@@ -98,7 +102,7 @@ impl Settings {
     pub fn with_database(&self, name: &str) -> Self {
         let mut config = self.config.clone();
         config.dbname(name);
-        Self { config }
+        Self { config, ..*self }
     }
 
     /// The same server, with a `search_path` that names this schema only.
@@ -112,7 +116,23 @@ impl Settings {
             .replace(' ', "\\ ");
         let mut config = self.config.clone();
         config.options(format!("-c search_path={name}"));
-        Self { config }
+        Self { config, ..*self }
+    }
+
+    /// The same server, by way of a pooler that keeps a session of the server for each client as long as
+    /// that is connected, such as PgBouncer with `pool_mode = session`. No pooler is looked for then.
+    ///
+    /// Never say so of one in transaction mode: statements of others would be executed for ours.
+    #[must_use]
+    pub fn with_sessions_kept(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            sessions_kept: true,
+        }
+    }
+
+    pub(crate) const fn sessions_are_kept(&self) -> bool {
+        self.sessions_kept
     }
 
     /// The user, or what PostgreSQL falls back to: the user of the operating system.

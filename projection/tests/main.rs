@@ -4,6 +4,7 @@ mod at_least_once;
 mod controlling;
 mod exactly_once;
 mod failing;
+mod pooler;
 mod seen;
 mod sharing;
 mod world;

@@ -23,6 +23,7 @@ mod persistence_ids;
 mod plans;
 mod queries;
 mod read_error;
+mod recovered;
 mod rows;
 mod shape;
 mod stuck;

@@ -12,6 +12,7 @@ use crate::eyes::{Eyes, PAGE};
 use crate::horizon::Horizon;
 use crate::horizon_error::LookError;
 use crate::horizon_ref::{Follower, HorizonRef, Latest, NumberedTable, Request};
+use crate::recovered::Recovered;
 use crate::stuck::Stuck;
 
 pub(crate) struct Watcher {
@@ -24,6 +25,7 @@ pub(crate) struct Watcher {
     latest: watch::Sender<Latest>,
     waiting: Vec<Waiting>,
     followers: Vec<Follower>,
+    recovered: Recovered,
     stuck: Stuck,
 }
 
@@ -56,6 +58,7 @@ impl Watcher {
             latest,
             waiting: Vec::new(),
             followers: Vec::new(),
+            recovered: Recovered::default(),
             stuck: Stuck::default(),
         };
         tokio::spawn(watcher.run(inbox));
@@ -184,6 +187,12 @@ impl Watcher {
                 None => eyes.holders().await?,
             };
             self.stuck.note(&holders);
+            if self
+                .recovered
+                .has_news(holders.iter().map(|holder| holder.transaction.as_str()))
+            {
+                self.horizon.forget_holders();
+            }
             let early = self.early.look(Instant::now());
             let names = holders.into_iter().map(|holder| holder.transaction);
             self.horizon.hold(beyond, &names.chain(early).collect());

@@ -9,6 +9,7 @@ mod finding;
 mod foreign;
 mod horizon;
 mod persistence_ids;
+mod pooler;
 mod store;
 mod streams;
 mod suite;

@@ -41,7 +41,7 @@ async fn setup(layout: Layout) -> (JournalRef, QueryRef, Arc<TestDatabase>) {
 }
 
 /// All in one database: the cases look at nothing but what is their own.
-async fn shared(layout: Layout) -> Arc<TestDatabase> {
+pub(crate) async fn shared(layout: Layout) -> Arc<TestDatabase> {
     static SHARED: [Mutex<Weak<TestDatabase>>; 3] = [const { Mutex::const_new(Weak::new()) }; 3];
     let mut shared = SHARED[layout as usize].lock().await;
     let database = match shared.upgrade() {

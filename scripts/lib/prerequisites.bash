@@ -4,7 +4,8 @@
 #   linker     cc, which links what cargo builds
 #   postgres   the programs of a PostgreSQL server
 #   psql       its client
-# The linker and PostgreSQL are installed where that needs no question: with apt-get, as root or by
+#   pgbouncer  a pooler, for the tests of what goes through one
+# The linker, PostgreSQL and PgBouncer are installed where that needs no question: with apt-get, as root or by
 # a sudo that asks for no password. Whatever is missing then is named, and the script exits with 1.
 
 readonly oldest_postgres=14
@@ -149,6 +150,46 @@ missing: psql, the client of PostgreSQL
   Debian, Ubuntu: sudo apt-get install postgresql-client
   Fedora:         sudo dnf install postgresql
   macOS:          brew install libpq
+  not installed by this script: $may_not_install
+TEXT
+}
+
+# Where the tests look too.
+have_pgbouncer() {
+  local folder
+  while read -r folder; do
+    [ -x "$folder/pgbouncer" ] && return
+  done < <(tr ':' '\n' <<<"$PATH:/usr/sbin:/usr/local/sbin")
+  return 1
+}
+
+install_pgbouncer() {
+  may_install || return
+  printf 'PgBouncer was not found: installing the package pgbouncer, without its service.\n' >&2
+  apt_get update && without_services apt_get install pgbouncer && have_pgbouncer
+}
+
+# The package would start a pooler of its own, now and whenever the machine starts.
+without_services() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod +x "$policy"
+  fi
+  "$@" || return
+  if command -v systemctl >/dev/null; then
+    as_root systemctl disable --quiet pgbouncer 2>/dev/null || true
+  fi
+)
+
+explain_pgbouncer() {
+  cat <<TEXT
+missing: pgbouncer, which tests put before the server
+  looked in: PATH, /usr/sbin, /usr/local/sbin
+  Debian, Ubuntu: sudo apt-get install pgbouncer
+  Fedora:         sudo dnf install pgbouncer
+  macOS:          brew install pgbouncer
   not installed by this script: $may_not_install
 TEXT
 }

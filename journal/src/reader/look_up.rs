@@ -1,9 +1,9 @@
 use annals_persistence::{ReplayError, ReplayEvents, SequenceNumber};
-use annals_postgres::{Reader, Rows};
+use annals_postgres::{Prepared, Reader, Rows};
 use annals_rows::EventRows;
 use futures::{StreamExt, TryStreamExt};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row, Statement};
+use tokio_postgres::{Error, Row};
 
 use super::each;
 use super::first_page::{dealt, index, limit};
@@ -93,7 +93,7 @@ pub(super) fn ids(wanted: &[ReplayEvents]) -> Vec<&str> {
 
 pub(super) async fn ends(
     connection: &Reader<'_>,
-    edges: &Statement,
+    edges: &Prepared,
     ids: &[&str],
 ) -> Result<Vec<Vec<Ends>>, Error> {
     let rows = connection.query(edges, &[&ids]).await?;
@@ -106,7 +106,7 @@ pub(super) async fn ends(
 
 async fn events(
     connection: &Reader<'_>,
-    first_events: &Statement,
+    first_events: &Prepared,
     ids: &[&str],
     wanted: &[ReplayEvents],
     most: u64,

@@ -12,7 +12,7 @@ pub(super) struct Partitions {
 impl Partitions {
     /// As those behind the highest one are; the JVM plugin's defaults where there are none.
     pub(super) async fn of_journal(client: &Client) -> Result<Self, Error> {
-        let row = client.query_one(FOUND, &[]).await?;
+        let row = client.query_typed_one(FOUND, &[]).await?;
         let (size, prefix): (Option<i64>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
         Ok(Self {
             size: size.unwrap_or(10_000_000),

@@ -1,3 +1,4 @@
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 use super::{MigrateError, Origin};
@@ -23,7 +24,9 @@ pub(crate) struct Problem {
 impl Problem {
     /// The first one in the schema.
     pub(crate) async fn first(client: &Client, schema: &str) -> Result<Option<Self>, Error> {
-        let row = client.query_opt(PROBLEMS, &[&schema]).await?;
+        let row = client
+            .query_typed_opt(PROBLEMS, &[(&schema, Type::TEXT)])
+            .await?;
         row.map(|it| {
             Ok(Self {
                 table: it.try_get(0)?,
@@ -36,7 +39,7 @@ impl Problem {
 
 impl Found {
     pub(super) async fn read(client: &Client) -> Result<Self, Error> {
-        let row = client.query_one(JOURNAL, &[]).await?;
+        let row = client.query_typed_one(JOURNAL, &[]).await?;
         let (schema, exists, divided): (String, bool, Option<i8>) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let origin = if has_bookkeeping(client).await? {
@@ -96,13 +99,13 @@ pub(super) async fn has_bookkeeping(client: &Client) -> Result<bool, Error> {
     // Only the schema in which `create table` would put it: another one further down the path
     // belongs to another journal.
     let there = "select to_regclass(format('%I.annals_schema', current_schema())) is not null";
-    client.query_one(there, &[]).await?.try_get(0)
+    client.query_typed_one(there, &[]).await?.try_get(0)
 }
 
 pub(super) async fn check_server(client: &Client) -> Result<(), MigrateError> {
     let version =
         "select current_setting('server_version_num')::int, current_setting('server_version')";
-    let row = client.query_one(version, &[]).await?;
+    let row = client.query_typed_one(version, &[]).await?;
     match row.try_get::<_, i32>(0)? {
         140_000.. => Ok(()),
         _ => Err(MigrateError::ServerTooOld {
@@ -113,7 +116,7 @@ pub(super) async fn check_server(client: &Client) -> Result<(), MigrateError> {
 
 pub(super) async fn check_schema(client: &Client) -> Result<(), MigrateError> {
     let schema = "select current_schema() is not null, current_setting('search_path')";
-    let row = client.query_one(schema, &[]).await?;
+    let row = client.query_typed_one(schema, &[]).await?;
     if row.try_get(0)? {
         return Ok(());
     }
@@ -141,7 +144,7 @@ pub(super) async fn warn_if_intarray_is_hidden(client: &Client) -> Result<(), Er
     let hidden = "
         select n.nspname::text from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
         where e.extname = 'intarray' and not n.nspname = any (current_schemas(true))";
-    if let Some(row) = client.query_opt(hidden, &[]).await? {
+    if let Some(row) = client.query_typed_opt(hidden, &[]).await? {
         let schema: String = row.try_get(0)?;
         tracing::warn!(
             schema,

@@ -66,7 +66,7 @@ pub async fn check_ordering_sequence(client: &Client, layout: Layout) -> Result<
         Layout::Flat | Layout::Nested => SEQUENCE,
     };
     let row = client
-        .query_opt(sequence, &[])
+        .query_typed_opt(sequence, &[])
         .await?
         .ok_or(SequenceError::Missing)?;
     let (sequence, cache): (String, i64) = (row.try_get(0)?, row.try_get(1)?);

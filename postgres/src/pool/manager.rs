@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::reader::ReaderConnection;
-use crate::{ConnectError, Role, Settings, connect_as};
+use crate::{ConnectError, Settings, connect_to_read};
 
 /// Opens the connections of the pool and tells waiting callers why that fails.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl bb8::ManageConnection for ReaderConnections {
         let begin = Instant::now();
         let mut pause = Duration::from_millis(25);
         loop {
-            let error = match connect_as(&self.settings, Role::Reader).await {
+            let error = match connect_to_read(&self.settings).await {
                 Ok(connection) => return Ok(ReaderConnection::new(connection)),
                 Err(error) => Arc::new(error),
             };

@@ -1,13 +1,15 @@
 mod connection;
+mod prepared;
 mod rows;
 mod transaction;
 
 use std::fmt;
 
 use tokio_postgres::types::{BorrowToSql, ToSql};
-use tokio_postgres::{Error, NoTls, Row, Statement, ToStatement};
+use tokio_postgres::{Error, NoTls, Row};
 
 pub(super) use connection::ReaderConnection;
+pub use prepared::{Prepared, Question};
 pub use rows::Rows;
 pub use transaction::ReadTransaction;
 
@@ -33,8 +35,9 @@ impl<'a> Reader<'a> {
     /// The prepared statement of this text: prepared once a connection, then kept.
     ///
     /// The texts should be few and fixed (values belong in parameters); after 256 of them the
-    /// connection forgets all and starts anew.
-    pub async fn prepared(&self, sql: &str) -> Result<Statement, Error> {
+    /// connection forgets all and starts anew. Through a pooler the types of its parameters are what is
+    /// kept, and the text is sent each time.
+    pub async fn prepared(&self, sql: &str) -> Result<Prepared, Error> {
         self.connection.prepared(sql).await
     }
 
@@ -54,10 +57,11 @@ impl<'a> Reader<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error>
     where
-        T: ?Sized + ToStatement,
+        T: ?Sized + Question,
     {
+        let statement = self.connection.known(statement).await?;
         let asked = self.connection.owed().ask();
-        asked.answered(self.connection.client().query(statement, params).await)
+        asked.answered(statement.query(self.connection.client(), params).await)
     }
 
     /// The one row of a statement that always has one.
@@ -67,10 +71,11 @@ impl<'a> Reader<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error>
     where
-        T: ?Sized + ToStatement,
+        T: ?Sized + Question,
     {
+        let statement = self.connection.known(statement).await?;
         let asked = self.connection.owed().ask();
-        asked.answered(self.connection.client().query_one(statement, params).await)
+        asked.answered(statement.query_one(self.connection.client(), params).await)
     }
 
     /// The row of a statement that has one or none.
@@ -80,10 +85,11 @@ impl<'a> Reader<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error>
     where
-        T: ?Sized + ToStatement,
+        T: ?Sized + Question,
     {
+        let statement = self.connection.known(statement).await?;
         let asked = self.connection.owed().ask();
-        asked.answered(self.connection.client().query_opt(statement, params).await)
+        asked.answered(statement.query_opt(self.connection.client(), params).await)
     }
 
     /// The rows of a statement as they arrive.
@@ -92,13 +98,14 @@ impl<'a> Reader<'a> {
     /// hold the reader: keep the reader until the stream has ended, or the stream is cut off.
     pub async fn query_raw<T, P, I>(&self, statement: &T, params: I) -> Result<Rows, Error>
     where
-        T: ?Sized + ToStatement,
+        T: ?Sized + Question,
         P: BorrowToSql,
         I: IntoIterator<Item = P>,
         I::IntoIter: ExactSizeIterator,
     {
+        let statement = self.connection.known(statement).await?;
         let asked = self.connection.owed().ask();
-        match self.connection.client().query_raw(statement, params).await {
+        match statement.query_raw(self.connection.client(), params).await {
             Ok(rows) => Ok(Rows::new(rows, asked)),
             Err(error) => asked.answered(Err(error)),
         }
@@ -111,14 +118,16 @@ impl<'a> Reader<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error>
     where
-        T: ?Sized + ToStatement,
+        T: ?Sized + Question,
     {
+        let statement = self.connection.known(statement).await?;
         let asked = self.connection.owed().ask();
-        asked.answered(self.connection.client().execute(statement, params).await)
+        asked.answered(statement.execute(self.connection.client(), params).await)
     }
 
     /// Begins a read-only transaction in which all statements see one and the same snapshot
-    /// (`repeatable read`): for portals and for reads that must agree with each other.
+    /// (`repeatable read`): for portals and for reads that must agree with each other. Through a pooler
+    /// ask it by `query_typed`, which gives no names to statements.
     pub async fn transaction(&mut self) -> Result<ReadTransaction<'_>, Error> {
         let connection = &mut *self.connection;
         let asked = connection.owed().ask();
@@ -129,6 +138,11 @@ impl<'a> Reader<'a> {
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
         if self.connection.owed().is_nothing() || self.connection.is_closed() {
+            return;
+        }
+        // Not through a pooler: PgBouncer before 1.20 may end, with all its clients, when somebody who sent
+        // a request to cancel closes first. It ends the session of the server when ours is closed.
+        if self.connection.is_pooled() {
             return;
         }
         // Closing alone would let the server finish a statement that nobody waits for.

@@ -7,14 +7,14 @@ use super::PrivateServerError;
 
 /// Whom the server runs as, when that is not ourselves: PostgreSQL refuses to run as root.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Account {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub(crate) struct Account {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 impl Account {
     /// `room` is a folder that this process has just made; `kept` one that a server may have used.
-    pub(super) fn of_the_server(
+    pub(crate) fn of_the_server(
         room: &Path,
         kept: Option<&Path>,
     ) -> Result<Option<Self>, PrivateServerError> {
@@ -63,7 +63,7 @@ fn id(flag: &str, name: &str) -> Option<u32> {
 }
 
 /// A command as the user of the server, undisturbed by the environment of this process.
-pub(super) fn command(program: &Path, account: Option<Account>) -> Command {
+pub(crate) fn command(program: &Path, account: Option<Account>) -> Command {
     let mut command = Command::new(program);
     // The folder we are in may be closed to that user.
     command.current_dir("/").env("LC_ALL", "C");

@@ -2,15 +2,16 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error};
 
+use super::prepared::{Asking, Prepared, Question};
 use crate::{Connection, ErrorClass, classify};
 
 /// What the pool keeps: a client, the statements prepared on it, and how many answers it owes.
 #[derive(Debug)]
 pub(in crate::pool) struct ReaderConnection {
     client: Connection,
-    statements: Mutex<HashMap<Box<str>, Statement>>,
+    statements: Mutex<HashMap<Box<str>, Prepared>>,
     owed: Owed,
 }
 
@@ -42,6 +43,10 @@ impl ReaderConnection {
         self.client.is_closed()
     }
 
+    pub(super) const fn is_pooled(&self) -> bool {
+        self.client.is_pooled()
+    }
+
     pub(in crate::pool) fn is_reusable(&self) -> bool {
         !self.client.is_closed() && self.owed.is_nothing()
     }
@@ -51,12 +56,11 @@ impl ReaderConnection {
         asked.answered(self.client.simple_query("").await).map(drop)
     }
 
-    pub(super) async fn prepared(&self, sql: &str) -> Result<Statement, Error> {
+    pub(super) async fn prepared(&self, sql: &str) -> Result<Prepared, Error> {
         if let Some(statement) = self.statements().get(sql) {
             return Ok(statement.clone());
         }
-        let asked = self.owed.ask();
-        let statement = asked.answered(self.client.prepare(sql).await)?;
+        let statement = self.prepare(sql).await?;
         let mut statements = self.statements();
         if statements.len() >= MOST_STATEMENTS {
             statements.clear();
@@ -65,7 +69,29 @@ impl ReaderConnection {
         Ok(statement)
     }
 
-    fn statements(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Statement>> {
+    /// What to send for this question.
+    pub(super) async fn known<T>(&self, question: &T) -> Result<Prepared, Error>
+    where
+        T: ?Sized + Question,
+    {
+        match question.kind() {
+            Asking::Prepared(statement) => Ok(statement.clone()),
+            // Its types are worth keeping.
+            Asking::Text(sql) if self.is_pooled() => self.prepared(sql).await,
+            Asking::Text(sql) => self.prepare(sql).await,
+        }
+    }
+
+    async fn prepare(&self, sql: &str) -> Result<Prepared, Error> {
+        let asked = self.owed.ask();
+        let client = &self.client;
+        asked.answered(match self.is_pooled() {
+            true => Prepared::unnamed(client, sql).await,
+            false => Prepared::named(client, sql).await,
+        })
+    }
+
+    fn statements(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Prepared>> {
         // A map of independent entries is whole even if a holder panicked.
         self.statements
             .lock()

@@ -37,7 +37,8 @@ impl Options {
     }
 
     /// The most connections that read at the same time: recoveries, queries, snapshots. Ten unless
-    /// this says otherwise. The lanes of the journal come on top, and one for live queries.
+    /// this says otherwise. The lanes of the journal come on top, and up to two for live
+    /// queries, and for those of states: one looks, one hears of other processes.
     #[must_use]
     pub const fn readers(mut self, readers: u32) -> Self {
         self.readers = readers;

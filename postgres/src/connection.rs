@@ -1,7 +1,10 @@
+use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
 
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{AsyncMessage, Client, Error, NoTls, Notification};
 
 use crate::pooler::{look_for_pooler, make_ready};
 use crate::said::said;
@@ -52,6 +55,28 @@ pub async fn connect_to_read(settings: &Settings) -> Result<Connection, ConnectE
     in_time(settings, open(settings, Role::Reader)).await
 }
 
+/// Opens a connection for [`Role::Writer`] that also gives what it is notified of, once it listens; that ends
+/// with the session.
+///
+/// As [`connect_as`] else.
+pub async fn connect_to_listen(
+    settings: &Settings,
+) -> Result<(Connection, mpsc::UnboundedReceiver<Notification>), ConnectError> {
+    let (heard, notices) = mpsc::unbounded_channel();
+    let opening = open_with(settings, Role::Writer, |mut socket| async move {
+        while let Some(message) = poll_fn(|context| socket.poll_message(context)).await {
+            if let AsyncMessage::Notification(notice) = message? {
+                // Nobody may care any more.
+                let _ = heard.send(notice);
+            }
+        }
+        Ok(())
+    });
+    let connection = in_time(settings, opening).await?;
+    refuse_pooled(settings, connection.pooled)?;
+    Ok((connection, notices))
+}
+
 pub(crate) fn refuse_pooled(settings: &Settings, pooled: bool) -> Result<(), ConnectError> {
     let address = settings.address();
     match pooled {
@@ -75,11 +100,23 @@ pub(crate) async fn in_time<T>(
     }
 }
 
-async fn open(settings: &Settings, role: Role) -> Result<Connection, tokio_postgres::Error> {
+async fn open(settings: &Settings, role: Role) -> Result<Connection, Error> {
+    open_with(settings, role, |socket| socket).await
+}
+
+async fn open_with<D>(
+    settings: &Settings,
+    role: Role,
+    drive: impl FnOnce(Driver) -> D,
+) -> Result<Connection, Error>
+where
+    D: Future<Output = Result<(), Error>> + Send + 'static,
+{
     let (client, socket) = settings.config().connect(NoTls).await?;
     let address = settings.address();
+    let driving = drive(socket);
     let driver = tokio::spawn(async move {
-        if let Err(error) = socket.await {
+        if let Err(error) = driving.await {
             tracing::warn!(%address, reason = said(&error), "a connection to PostgreSQL ended");
         }
     });
@@ -95,6 +132,9 @@ async fn open(settings: &Settings, role: Role) -> Result<Connection, tokio_postg
     }
     Ok(connection)
 }
+
+/// What moves bytes until the session has ended.
+pub(crate) type Driver = tokio_postgres::Connection<tokio_postgres::Socket, NoTlsStream>;
 
 impl Connection {
     /// Whether a pooler may give each transaction another session of the server. Statements that were

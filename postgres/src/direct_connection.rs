@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::FutureExt;
-use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{Client, NoTls};
 
 use self::own_wakes::OwnWakes;
-use crate::connection::{Role, in_time, refuse_pooled};
+use crate::connection::{Driver, Role, in_time, refuse_pooled};
 use crate::pooler::look_for_pooler;
 use crate::said::said;
 use crate::{ConnectError, Settings};
@@ -38,8 +37,6 @@ struct Ending {
     address: String,
     connection: Option<Box<Driver>>,
 }
-
-type Driver = tokio_postgres::Connection<tokio_postgres::Socket, NoTlsStream>;
 
 /// Opens a connection that its user drives.
 ///

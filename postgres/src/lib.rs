@@ -44,7 +44,7 @@ mod test_pooler;
 mod test_proxy;
 
 pub use connect_error::ConnectError;
-pub use connection::{Connection, Role, connect, connect_as, connect_to_read};
+pub use connection::{Connection, Role, connect, connect_as, connect_to_listen, connect_to_read};
 pub use direct_connection::{DirectConnection, Socket, connect_directly};
 pub use error_class::{ErrorClass, classify};
 pub use extent::Extent;

@@ -33,8 +33,8 @@ pub enum TestPoolerError {
     )]
     NotInstalled,
     /// The settings name no host.
-    #[error("no host to stand before: {0}")]
-    NoHost(Settings),
+    #[error("there is no host to stand before")]
+    NoHost,
     /// Its folder cannot be made, or it cannot be started.
     #[error("pgbouncer cannot be started: {0}")]
     Start(#[from] io::Error),
@@ -163,7 +163,7 @@ fn address(settings: &Settings) -> Result<String, TestPoolerError> {
     let host = match config.get_hosts().first() {
         Some(Host::Unix(folder)) => folder.display().to_string(),
         Some(Host::Tcp(name)) => name.clone(),
-        None => return Err(TestPoolerError::NoHost(settings.clone())),
+        None => return Err(TestPoolerError::NoHost),
     };
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let password = config.get_password().map(String::from_utf8_lossy);

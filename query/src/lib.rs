@@ -7,6 +7,7 @@
 //! rows in the same way.
 
 mod actor;
+mod bell;
 mod by_persistence_id;
 mod catch_up;
 mod delivery;

@@ -23,7 +23,9 @@ impl Queries {
     /// of its own follows the horizon while somebody reads.
     ///
     /// `commits` changes when this process has stored something, so that live readers in the same
-    /// process see it at once. Events of other processes are found by polling, at most 100 ms late.
+    /// process see it at once, and those of other processes hear of it within milliseconds: a second
+    /// connection notifies, and listens while somebody reads live. Writers that do not notify, and servers
+    /// that do not let anybody listen, are looked at: at most 100 ms late.
     ///
     /// # Errors
     /// The actor did not start.

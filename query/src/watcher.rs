@@ -7,6 +7,7 @@ use annals_persistence::SharedError;
 use annals_postgres::Settings;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::bell::Bell;
 use crate::early::Early;
 use crate::eyes::{Eyes, PAGE};
 use crate::horizon::Horizon;
@@ -20,6 +21,10 @@ pub(crate) struct Watcher {
     settings: Settings,
     /// Changes when this process has stored something.
     commits: watch::Receiver<u64>,
+    /// Changes when another process says that it has.
+    notices: watch::Receiver<u64>,
+    /// Whether notices are wanted.
+    follow: watch::Sender<bool>,
     horizon: Horizon<String>,
     early: Early,
     latest: watch::Sender<Latest>,
@@ -49,10 +54,13 @@ impl Watcher {
     ) -> HorizonRef {
         let (requests, inbox) = mpsc::unbounded_channel();
         let (latest, known) = watch::channel(Latest::default());
+        let (follow, notices) = Bell::hang(table, settings.clone(), commits.clone());
         let watcher = Self {
             table,
             settings,
             commits,
+            notices,
+            follow,
             horizon: Horizon::new(),
             early: Early::new(early),
             latest,
@@ -72,6 +80,9 @@ impl Watcher {
         let mut failed = false;
         loop {
             self.followers.retain_mut(Follower::is_there);
+            let follows = !self.followers.is_empty();
+            self.follow
+                .send_if_modified(|it| std::mem::replace(it, follows) != follows);
             if self.waiting.is_empty() && self.followers.is_empty() {
                 match inbox.recv().await {
                     Some(request) => self.take(request),
@@ -82,6 +93,7 @@ impl Watcher {
                 self.take(request);
             }
             self.commits.mark_unchanged();
+            self.notices.mark_unchanged();
             let begin = Instant::now();
             let news = self.look(&mut eyes).await;
             let failed_before = std::mem::replace(&mut failed, news.is_err());
@@ -136,9 +148,9 @@ impl Watcher {
                 self.take(request);
                 false
             }
-            // Without a journal in this process there are no hints, and the pause decides. Under
-            // load they come without end: one look serves many commits.
-            Ok(()) = self.commits.changed() => {
+            // Without hints the pause decides. Under load they come without end: one look serves many
+            // commits.
+            Some(()) = either(&mut self.commits, &mut self.notices) => {
                 tokio::time::sleep(SHORTEST.saturating_sub(last.elapsed())).await;
                 false
             }
@@ -240,6 +252,18 @@ impl Watcher {
     }
 }
 
+/// A change of one of both; `None` where none can come any more.
+async fn either(
+    commits: &mut watch::Receiver<u64>,
+    notices: &mut watch::Receiver<u64>,
+) -> Option<()> {
+    tokio::select! {
+        Ok(()) = commits.changed() => Some(()),
+        Ok(()) = notices.changed() => Some(()),
+        else => None,
+    }
+}
+
 enum News {
     /// The horizon moved, and there is reason to look again at once.
     More,
@@ -247,4 +271,25 @@ enum News {
     Some,
     /// It did not.
     Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn one_source_of_hints_that_is_gone_leaves_the_other_one() {
+        let (commit, mut commits) = watch::channel(0);
+        let (notice, mut notices) = watch::channel(0);
+        drop(notice);
+        assert_eq!(either(&mut commits, &mut notices).now_or_never(), None);
+        commit.send_replace(1);
+        let heard = either(&mut commits, &mut notices).now_or_never();
+        assert_eq!(heard, Some(Some(())));
+        drop(commit);
+        let heard = either(&mut commits, &mut notices).now_or_never();
+        assert_eq!(heard, Some(None));
+    }
 }

@@ -1,10 +1,11 @@
 //! Every flight out of New York City in 2013, as events of the aircraft that flew it.
 //!
 //! The year is built in ([`flights_of_2013`]). Each aircraft is an entity that keeps a log book
-//! ([`LogBook`]); [`load`] sends it its flights as commands, and [`read_carriers`] makes a table of
-//! the events, found by tag.
+//! ([`LogBook`]); [`load`] sends it its flights as commands, and a projection, [`carriers`], keeps a table
+//! of what the events say.
 
 mod carriers;
+mod catch_up;
 mod code;
 mod dataset;
 mod dataset_error;
@@ -16,7 +17,8 @@ mod report;
 mod table;
 mod totals;
 
-pub use carriers::{CarriersError, read_carriers};
+pub use carriers::{Carriers, carriers, make_carriers, read_carriers};
+pub use catch_up::{CatchUpError, CaughtUp, catch_up};
 pub use code::{Airport, Carrier, Code, InvalidCode, TailNumber};
 pub use dataset::{Flights, airlines, flights_of_2013};
 pub use dataset_error::DatasetError;

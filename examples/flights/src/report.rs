@@ -1,6 +1,6 @@
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
 
-use crate::{Carrier, Flight, Outcome};
+use crate::{Carrier, Event, Flight, Outcome, Totals};
 
 /// What each carrier did, folded from events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +38,39 @@ impl Report {
                 row.departed(departure_delay);
                 row.arrived(arrival_delay);
             }
+        }
+    }
+
+    /// Adds an event.
+    pub fn event(&mut self, event: &Event) {
+        let row = self.carrier(event.flight().carrier);
+        match *event {
+            Event::Departed { delay, .. } => row.departed(delay),
+            Event::Arrived { delay, .. } => row.arrived(delay),
+            Event::Cancelled { .. } => row.cancelled(),
+        }
+    }
+
+    /// The rows, in the order of the codes.
+    pub fn carriers(&self) -> impl Iterator<Item = (&Carrier, &CarrierRow)> {
+        self.carriers.iter()
+    }
+
+    /// What all this amounts to, together with so many aircraft that were to fly so often.
+    pub fn totals(&self, aircraft: i64, flights_of_aircraft: i64) -> Totals {
+        let all = self.all();
+        let natural = |number: i64| u64::try_from(number).unwrap_or_default();
+        Totals {
+            departed: all.departures,
+            arrived: all.arrivals,
+            cancelled: all.cancellations,
+            tail_numbers: natural(aircraft),
+            without_tail_number: all.flights().saturating_sub(natural(flights_of_aircraft)),
+            arrivals_without_delay: all.arrivals.saturating_sub(all.arrivals_with_delay),
+            by_carrier: self
+                .carriers()
+                .map(|(carrier, row)| (*carrier, row.flights()))
+                .collect(),
         }
     }
 
@@ -122,6 +155,40 @@ impl CarrierRow {
     /// Minutes of delay an arrival, among those whose delay is known; `None` without any.
     pub fn mean_arrival_delay(&self) -> Option<f64> {
         mean(self.arrival_minutes, self.arrivals_with_delay)
+    }
+
+    /// Everything that is counted, for a row of a database.
+    pub(crate) fn numbers(&self) -> [i64; 6] {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        [
+            whole(self.departures),
+            self.departure_minutes,
+            whole(self.arrivals),
+            whole(self.arrivals_with_delay),
+            self.arrival_minutes,
+            whole(self.cancellations),
+        ]
+    }
+
+    /// The row of those numbers.
+    pub(crate) fn of(numbers: [i64; 6]) -> Self {
+        let natural = |number: i64| u64::try_from(number).unwrap_or_default();
+        let [
+            departures,
+            departure_minutes,
+            arrivals,
+            arrivals_with_delay,
+            arrival_minutes,
+            cancellations,
+        ] = numbers;
+        Self {
+            departures: natural(departures),
+            departure_minutes,
+            arrivals: natural(arrivals),
+            arrivals_with_delay: natural(arrivals_with_delay),
+            arrival_minutes,
+            cancellations: natural(cancellations),
+        }
     }
 
     fn line(&self, code: &str, name: &str) -> [String; 7] {

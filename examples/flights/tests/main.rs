@@ -3,4 +3,5 @@
 mod checks;
 mod command_line;
 mod disturbed;
+mod killed;
 mod undisturbed;

@@ -3,8 +3,8 @@ use std::future::pending;
 use annals::{Offset, Options};
 use annals_postgres::TestDatabase;
 use flights::{
-    Aircraft, Command, Flight, LogBook, Progress, Totals, airlines, flights_of_2013, load,
-    read_carriers,
+    Aircraft, CaughtUp, Command, Flight, LogBook, Progress, Report, Totals, airlines, carriers,
+    catch_up, flights_of_2013, load, make_carriers, read_carriers,
 };
 use futures::StreamExt;
 
@@ -24,10 +24,26 @@ async fn the_year_is_stored_read_by_tag_and_recovered() {
     assert_year_is_whole(&database.settings()).await;
 
     let annals = options.open().await.unwrap();
-    let (_, count) = read_carriers(annals.query(), &airlines().unwrap())
-        .await
-        .unwrap();
-    count.totals().check(&Totals::of_2013()).unwrap();
+    let connection = database.connect().await.unwrap();
+    make_carriers(&*connection).await.unwrap();
+    let projection = carriers(&airlines().unwrap()).unwrap();
+    let (mut lowest, mut statuses) = (1.0_f64, 0);
+    let caught_up = catch_up(annals.projections(), projection, pending(), |status| {
+        lowest = lowest.min(status.progress());
+        statuses += 1;
+    });
+    let expected = CaughtUp {
+        handled: 664_839,
+        before: 0,
+        interrupted: false,
+    };
+    assert_eq!(caught_up.await.unwrap(), expected);
+    assert!(lowest < 1.0 && statuses > 1, "it is told how it stands");
+    let (report, totals) = read_carriers(&*connection).await.unwrap();
+    totals.check(&Totals::of_2013()).unwrap();
+    let mut of_the_file = Report::default();
+    year.iter().for_each(|flight| of_the_file.flight(flight));
+    assert_eq!(report, of_the_file);
 
     let log_book = annals.entity::<LogBook<Aircraft>>("N328AA").await.unwrap();
     let recovered = log_book.recovered();

@@ -4,15 +4,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use annals::Annals;
-use flights::{
-    Aircraft, Flight, Loaded, LogBook, Totals, airlines, flights_of_2013, load, read_carriers,
-};
+use flights::{Aircraft, Flight, Loaded, LogBook, Totals, flights_of_2013, load};
 use indicatif::HumanCount;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::home::{Home, Opened};
 use crate::progress::Display;
-use crate::show;
+use crate::{carriers, show};
 
 /// The aircraft whose log book the demo opens.
 const SHOWN: &str = "N328AA";
@@ -34,19 +32,10 @@ pub(crate) async fn run(home: Home) -> Result<ExitCode, Box<dyn Error>> {
     }
 
     let annals = opened.annals().await?;
-    let begin = Instant::now();
-    let names = airlines()?;
-    let (report, count) = read_carriers(annals.query(), &names).await?;
-    let totals = count.totals();
-    println!(
-        "\nBy carrier, from the events that carry its tag:\n\n{}",
-        report.table(&names)
-    );
-    println!(
-        "{} events read by tag in {:.1?}.",
-        HumanCount(totals.events()),
-        begin.elapsed()
-    );
+    let Some(totals) = carriers::show(&opened, &annals).await? else {
+        annals.shutdown().await;
+        return interrupted(opened).await;
+    };
     totals.check(&Totals::of_2013())?;
     println!(
         "All totals are right: {} flights, {} events, {} aircraft.\n",
@@ -80,15 +69,9 @@ pub(crate) async fn load_only(home: Home) -> Result<ExitCode, Box<dyn Error>> {
 async fn replay(annals: &Annals) -> Result<Loaded, Box<dyn Error>> {
     let flights = flights_of_2013()?.collect::<Result<Vec<Flight>, _>>()?;
     let total = flights.iter().map(Flight::events).sum();
-    let interruption = async {
-        // Without a handler there is no Ctrl-C to wait for.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    };
     let mut display = Display::new(total);
     let begin = Instant::now();
-    let loaded = load(annals, &flights, interruption, |progress| {
+    let loaded = load(annals, &flights, interruption(), |progress| {
         display.show(progress)
     })
     .await?;
@@ -103,7 +86,15 @@ async fn replay(annals: &Annals) -> Result<Loaded, Box<dyn Error>> {
     Ok(loaded)
 }
 
-async fn interrupted(opened: Opened) -> Result<ExitCode, Box<dyn Error>> {
+/// Ctrl-C.
+pub(crate) async fn interruption() {
+    // Without a handler there is no Ctrl-C to wait for.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+pub(crate) async fn interrupted(opened: Opened) -> Result<ExitCode, Box<dyn Error>> {
     match &opened.home {
         Home::Temporary(folder) => println!(
             "Interrupted; nothing is lost. Start again to go on, or drop the data: rm -r {}",

@@ -1,5 +1,6 @@
 //! Every flight out of New York City in 2013, through event-sourced aircraft on a real PostgreSQL.
 
+mod carriers;
 mod demo;
 mod home;
 mod progress;
@@ -34,7 +35,7 @@ enum Command {
     Demo,
     /// Only replay the year
     Load,
-    /// A table a carrier, made of the events by their tags
+    /// The table a carrier, which a projection keeps
     Carriers,
     /// The log book of one aircraft, by tail number
     Aircraft {
@@ -76,7 +77,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
         Command::Demo => demo::run(home).await,
         Command::Load => demo::load_only(home).await,
-        Command::Carriers => show::carriers(home).await,
+        Command::Carriers => carriers::run(home).await,
         Command::Aircraft { tail_number } => show::aircraft(home, &tail_number).await,
         Command::Tail { tag } => show::tail(home, &tag).await,
     }

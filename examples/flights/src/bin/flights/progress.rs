@@ -2,6 +2,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Instant;
 
+use annals::projection::Status;
 use flights::Progress;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
@@ -54,6 +55,41 @@ impl Display {
                 HumanCount(rate as u64)
             );
             self.next_line = Some(now + self.total / 10);
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how far a projection is, by its status: a bar on a terminal, a line every fourth elsewhere.
+pub(crate) struct Reading {
+    bar: ProgressBar,
+    next_line: Option<f64>,
+}
+
+const STEPS: f64 = 1000.0;
+
+impl Reading {
+    pub(crate) fn new() -> Self {
+        let style = ProgressStyle::with_template("{bar:30} {percent} % read  {msg}  {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self {
+            bar: ProgressBar::new(STEPS as u64).with_style(style),
+            next_line: (!std::io::stderr().is_terminal()).then_some(0.25),
+        }
+    }
+
+    pub(crate) fn show(&mut self, status: &Status) {
+        let (read, rate) = (status.progress(), HumanCount(status.rate() as u64));
+        self.bar.set_position((read * STEPS) as u64);
+        self.bar.set_message(format!("{rate} events/s"));
+        if let Some(next) = self.next_line
+            && (next..1.0).contains(&read)
+        {
+            eprintln!("{:.0} % read, {rate} events/s", read * 100.0);
+            self.next_line = Some(read + 0.25);
         }
     }
 

@@ -2,23 +2,11 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use annals::{EntityRef, EventEnvelope, Json, Offset};
-use flights::{Aircraft, Command, Entry, Event, LogBook, TailNumber, airlines, read_carriers};
+use flights::{Aircraft, Command, Entry, Event, LogBook, TailNumber};
 use futures::StreamExt;
 use thiserror::Error;
 
 use crate::home::Home;
-
-/// The table a carrier.
-pub(crate) async fn carriers(home: Home) -> Result<ExitCode, Box<dyn Error>> {
-    let opened = home.open().await?;
-    let annals = opened.annals().await?;
-    let names = airlines()?;
-    let (report, _) = read_carriers(annals.query(), &names).await?;
-    println!("{}", report.table(&names));
-    annals.shutdown().await;
-    opened.close().await?;
-    Ok(ExitCode::SUCCESS)
-}
 
 /// The log book of one aircraft.
 pub(crate) async fn aircraft(home: Home, tail_number: &str) -> Result<ExitCode, Box<dyn Error>> {

@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annals::projection::{ProjectionError, ProjectionFailed, Status};
 use annals::{Projection, Projections};
@@ -7,6 +7,9 @@ use thiserror::Error;
 
 /// Between two looks at how it stands.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long nobody need be able to look.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What was done to catch up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,25 +45,34 @@ pub async fn catch_up(
     };
     let mut interruption = std::pin::pin!(interruption);
     let mut running = projections.start(projection).await?;
-    let (status, interrupted) = loop {
-        let status = control.status().await?;
-        report(&status);
-        if status.has_caught_up() {
-            break (status, false);
-        }
+    let (mut status, mut looked) = (None, Instant::now());
+    let interrupted = loop {
         tokio::select! {
             biased;
-            () = &mut interruption => break (status, true),
+            () = &mut interruption => break true,
             ended = running.ended() => {
                 ended?;
                 return Err(CatchUpError::Ended);
             }
-            () = tokio::time::sleep(PAUSE) => {}
+            seen = control.status() => match seen {
+                Ok(seen) => {
+                    report(&seen);
+                    let caught_up = seen.has_caught_up();
+                    (status, looked) = (Some(seen), Instant::now());
+                    if caught_up {
+                        break false;
+                    }
+                }
+                // The projection itself waits for a server that is away for a moment.
+                Err(error) if looked.elapsed() > PATIENCE => return Err(error.into()),
+                Err(_) => {}
+            }
         }
+        tokio::time::sleep(PAUSE).await;
     };
     running.stop().await?;
     Ok(CaughtUp {
-        handled: handled(&status) - before,
+        handled: status.as_ref().map_or(0, |it| handled(it).saturating_sub(before)),
         before,
         interrupted,
     })

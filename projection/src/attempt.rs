@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use annals_persistence::EventEnvelope;
+use annals_persistence::{EventEnvelope, Offset};
 use annals_postgres::Connection;
 use futures::future::join;
 use thiserror::Error;
@@ -8,8 +8,8 @@ use tokio_postgres::NoTls;
 
 use crate::handler::AnyTransactionHandler;
 use crate::orders::{Halt, Listener};
-use crate::session::{Interrupt, UnderEpoch};
-use crate::table::{RangeKey, save};
+use crate::session::Interrupt;
+use crate::table::{Progress, RangeKey, remove_letter, save};
 use crate::trouble::{Trouble, handler_passes, passes};
 use crate::{Handled, HandlerError, Projection};
 
@@ -21,6 +21,22 @@ pub(crate) enum Attempt {
     Failed(HandlerError),
     /// They are not.
     Interrupted(Interrupt),
+}
+
+/// What is stored in the transaction of the handler, by whose right.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnderEpoch {
+    pub(crate) epoch: i64,
+    pub(crate) settles: Settles,
+}
+
+/// What says that events are dealt with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Settles {
+    /// They lie before the offset.
+    Offset(Progress),
+    /// The dead letter is gone.
+    Letter(Offset),
 }
 
 /// What ends a call before its end.
@@ -68,14 +84,14 @@ pub(crate) async fn guarded(
     }
 }
 
-/// The handler and the offset in one transaction. The offset comes last: it is the fence, and its row is
-/// locked no longer than the commit takes.
+/// The handler and the offset, or the letter, in one transaction. The offset comes last: it is the fence,
+/// and its row is locked no longer than the commit takes.
 pub(crate) async fn exactly_once(
     connection: &mut Connection,
     handler: &dyn AnyTransactionHandler,
     events: &[EventEnvelope],
     range: &RangeKey,
-    progress: UnderEpoch,
+    under: UnderEpoch,
     cut: CutShort,
 ) -> Attempt {
     let cancel = connection.cancel_token();
@@ -110,7 +126,11 @@ pub(crate) async fn exactly_once(
             Ok(()) => Attempt::Failed(error),
         };
     }
-    match save(&transaction, range, progress.epoch, progress.at).await {
+    let settled = match under.settles {
+        Settles::Offset(progress) => save(&transaction, range, under.epoch, progress).await,
+        Settles::Letter(offset) => remove_letter(&transaction, range, under.epoch, offset).await,
+    };
+    match settled {
         Ok(true) => {}
         Ok(false) => return Attempt::Interrupted(Interrupt::Halt(Halt::Fenced)),
         Err(error) => return blame(error),

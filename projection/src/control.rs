@@ -28,8 +28,10 @@ pub struct DeadLetter {
     pub error: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// When it was passed over.
+    /// When it was passed over, or last tried again.
     pub given_up_at: SystemTime,
+    /// Whether it is to be handled again, and was not yet ([`Control::redrive`]).
+    pub redrive: bool,
 }
 
 impl Control {
@@ -59,7 +61,8 @@ impl Control {
     }
 
     /// Goes on behind this offset, in all ranges: [`Offset::start`] reads everything again. What a
-    /// handler is doing at this moment is rolled back, or its offset is not saved.
+    /// handler is doing at this moment is rolled back, or its offset is not saved. Dead letters of events
+    /// that come again are removed.
     ///
     /// # Errors
     /// The server cannot be reached, or nobody ever started it.
@@ -155,6 +158,38 @@ impl Control {
     ) -> Result<Vec<DeadLetter>, ProjectionError> {
         let connection = self.connect().await?;
         Ok(table::dead_letters(&**connection, &self.key, after, most.into()).await?)
+    }
+
+    /// Gives an event that was passed over to the handler once more, alone: whoever runs its range does so
+    /// within a fifth of the lease, before what comes next, and after a pause or a stop once it is
+    /// resumed.
+    ///
+    /// It comes behind events that were written later, those of its own persistence id too: whether the
+    /// handler may take it then is for you to say. Once it is dealt with its letter is gone, exactly once
+    /// in the transaction of the handler. If it fails again, its letter counts the attempt and stays until
+    /// it is asked for again.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or no such event was passed over.
+    pub async fn redrive(&self, offset: Offset) -> Result<(), ProjectionError> {
+        let connection = self.connect().await?;
+        match table::order_redrive(&**connection, &self.key, Some(offset)).await? {
+            0 => Err(ProjectionError::NoDeadLetter {
+                key: self.key.clone(),
+                offset,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for all events that were passed over so far, each range in the order of their offsets; it
+    /// does nothing else meanwhile. Gives how many they are.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn redrive_all(&self) -> Result<u64, ProjectionError> {
+        let connection = self.connect().await?;
+        Ok(table::order_redrive(&**connection, &self.key, None).await?)
     }
 
     /// Makes this version the live one, once it has caught up; gives the one that was live before. It

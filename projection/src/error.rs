@@ -56,6 +56,16 @@ pub enum ProjectionError {
         /// The event that was to be skipped.
         offset: annals_persistence::Offset,
     },
+    /// The event is not among those that were passed over.
+    #[error(
+        "{key} has no dead letter with the offset {offset}; Control::dead_letters lists those that it has"
+    )]
+    NoDeadLetter {
+        /// Which projection.
+        key: ProjectionKey,
+        /// The event that was to be handled again.
+        offset: annals_persistence::Offset,
+    },
     /// The version is not yet what is to be switched to.
     #[error("{key} is still behind; wait until its status says that it has caught up")]
     StillBehind {

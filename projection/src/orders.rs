@@ -12,6 +12,8 @@ pub(crate) struct Orders {
     pub(crate) epoch: i64,
     /// Finish what is under way, and let go.
     pub(crate) release: bool,
+    /// How often dead letters of the range were seen that are to be handled again.
+    pub(crate) redrives: u64,
 }
 
 /// Why a worker does not go on as it is.
@@ -72,6 +74,17 @@ impl Listener {
         }
     }
 
+    /// Returns when dead letters were seen again that wait for the handler: how often they were. Cancel
+    /// safe.
+    pub(crate) async fn redrives(&mut self, before: u64) -> u64 {
+        let more = self.0.wait_for(|orders| orders.redrives > before);
+        match more.await.map(|orders| orders.redrives) {
+            Ok(redrives) => redrives,
+            // A runner that is gone is found elsewhere.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Returns after `delay`, or when the worker was told to let go. Cancel safe.
     pub(crate) async fn rest(&mut self, delay: Duration) {
         let released = self.0.wait_for(|orders| orders.release);
@@ -110,6 +123,7 @@ mod tests {
             good_until: now + Duration::from_secs(later),
             epoch,
             release,
+            redrives: 0,
         };
         assert_eq!(halt(orders(1, 3, false), 3, now), None);
         assert_eq!(
@@ -130,6 +144,7 @@ mod tests {
             good_until: begin + second,
             epoch: 1,
             release: false,
+            redrives: 0,
         };
         let (sender, receiver) = watch::channel(orders);
         let mut listener = Listener::new(receiver);

@@ -102,6 +102,7 @@ impl Runner {
                 orders.send_modify(|orders| {
                     orders.good_until = good_until;
                     orders.epoch = row.epoch;
+                    orders.redrives += u64::from(row.redrive);
                 });
             }
         }
@@ -141,6 +142,7 @@ impl Runner {
             good_until,
             epoch,
             release: false,
+            redrives: 0,
         });
         let worker = Worker {
             projection: Arc::clone(&self.projection),

@@ -1,21 +1,25 @@
+mod delivering;
+mod failing;
+mod redriving;
+
 use std::slice;
 use std::sync::Arc;
 
 use annals_persistence::{EventEnvelope, EventStream, Offset, QueryError, QueryRef};
-use annals_postgres::{Connection, Settings, connect};
+use annals_postgres::{Connection, Settings};
 use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
-use crate::attempt::{Attempt, CutShort, exactly_once, guarded};
-use crate::failure::{GiveUp, Next, chain};
+use crate::attempt::Attempt;
+use crate::failure::chain;
 use crate::group::{Group, Unsaved};
 use crate::orders::{Halt, Listener};
 use crate::projection::Delivery;
 use crate::rate::Rate;
-use crate::table::{Progress, RangeKey, Setback, Taken, give_up, note_failure, save, stop_range};
+use crate::table::{Progress, RangeKey, Setback, Taken, save};
 use crate::trouble::Trouble;
 use crate::worker::{Ended, Worker, release_quietly};
-use crate::{HandlerError, Projection, ProjectionFailed};
+use crate::{HandlerError, Projection};
 
 /// One range under one epoch, from the offset that is saved.
 pub(crate) struct Session {
@@ -33,6 +37,8 @@ pub(crate) struct Session {
     rate: Rate,
     /// A row that cannot be read, and how often that was found.
     malformed: Option<(Offset, u32)>,
+    /// Hears of dead letters that are to be handled again, and when it last did.
+    redrives: (Listener, u64),
 }
 
 /// Why a session ends.
@@ -61,6 +67,7 @@ impl Session {
             stream: worker.query.events(which, taken.read_to),
             query: worker.query.clone(),
             listener: worker.listener.clone(),
+            redrives: (worker.listener.clone(), 0),
             connection,
             epoch: taken.epoch,
             began_at: taken.read_to,
@@ -101,6 +108,10 @@ impl Session {
             biased;
             halt = self.listener.halt(self.epoch) => return Err(Interrupt::Halt(halt)),
             () = sleep_until(save) => return self.flush().await,
+            seen = self.redrives.0.redrives(self.redrives.1) => {
+                self.redrives.1 = seen;
+                return self.redrive().await;
+            }
             gathered = gather(&mut self.group, &mut self.stream) => gathered,
         };
         let events = self.group.take();
@@ -158,183 +169,14 @@ impl Session {
             }
         }
         // A group that goes one by one may take its time.
+        self.may_go_on()
+    }
+
+    fn may_go_on(&mut self) -> Result<(), Interrupt> {
         match self.listener.halt(self.epoch).now_or_never() {
             Some(halt) => Err(Interrupt::Halt(halt)),
             None => Ok(()),
         }
-    }
-
-    async fn attempt(&mut self, events: &[EventEnvelope]) -> Attempt {
-        let count = events.len() as u64;
-        let Some(read_to) = events.last().map(|it| it.offset) else {
-            return Attempt::Done;
-        };
-        match self.projection.delivery.clone() {
-            Delivery::Exactly(handler) => {
-                let progress = self.progress(count, read_to);
-                let cut = CutShort::by(&self.projection, &self.listener, self.epoch);
-                let range = &self.range;
-                let done = exactly_once(
-                    &mut self.connection,
-                    &*handler,
-                    events,
-                    range,
-                    progress,
-                    cut,
-                );
-                let attempt = done.await;
-                match &attempt {
-                    Attempt::Done => {
-                        self.unsaved.handled(count, read_to, Instant::now());
-                        self.unsaved.saved();
-                    }
-                    // What it left undone goes on there for a while.
-                    Attempt::Failed(error) if CutShort::is_too_slow(error) => {
-                        match connect(&self.settings).await {
-                            Ok(connection) => self.connection = connection,
-                            Err(error) => return Attempt::Interrupted(error.into()),
-                        }
-                    }
-                    Attempt::Failed(_) | Attempt::Interrupted(_) => {}
-                }
-                attempt
-            }
-            Delivery::AtLeast(handler) | Delivery::AtMost(handler) => {
-                let cut = CutShort::by(&self.projection, &self.listener, self.epoch);
-                match guarded(handler.run(events), cut).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => return Attempt::Failed(error),
-                    Err(halt) => return Attempt::Interrupted(Interrupt::Halt(halt)),
-                }
-                self.unsaved.handled(count, read_to, Instant::now());
-                if self.unsaved.is_full()
-                    && let Err(interrupt) = self.flush().await
-                {
-                    return Attempt::Interrupted(interrupt);
-                }
-                Attempt::Done
-            }
-        }
-    }
-
-    async fn at_most_once(&mut self, events: &[EventEnvelope]) -> Result<(), Interrupt> {
-        let (Delivery::AtMost(handler), Some(last)) =
-            (self.projection.delivery.clone(), events.last())
-        else {
-            return Ok(());
-        };
-        let now = Instant::now();
-        self.unsaved.handled(events.len() as u64, last.offset, now);
-        self.flush().await?;
-        let cut = CutShort::by(&self.projection, &self.listener, self.epoch);
-        let Err(error) = guarded(handler.run(events), cut)
-            .await
-            .map_err(Interrupt::Halt)?
-        else {
-            return Ok(());
-        };
-        // Nobody knows how many of a group were handled, and none comes again.
-        for event in events {
-            let setback = Setback::of(event, 1, &*error);
-            self.give_up(self.projection.on_failure.at_once(), setback)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Stands before a row that cannot be read, as before an event that its handler fails on.
-    async fn pass_malformed(&mut self, offset: Offset, reason: String) -> Result<(), Interrupt> {
-        let attempts = match self.malformed {
-            Some((known, attempts)) if known == offset => attempts + 1,
-            _ => 1,
-        };
-        self.malformed = Some((offset, attempts));
-        let setback = Setback {
-            offset,
-            event: None,
-            attempts,
-            error: QueryError::MalformedRow { offset, reason }.to_string(),
-        };
-        self.set_back(setback).await?;
-        let which = self.projection.within(self.range.slices);
-        self.stream = self.query.events(which, self.unsaved.read_to());
-        Ok(())
-    }
-
-    /// Waits for the next attempt, or says that there is none: the event is passed over.
-    async fn set_back(&mut self, setback: Setback) -> Result<bool, Interrupt> {
-        // Whoever skips the event by hand must skip nothing else.
-        self.flush().await?;
-        match self
-            .projection
-            .on_failure
-            .after(setback.attempts, fastrand::f64())
-        {
-            Next::RetryIn(delay) => {
-                tracing::warn!(
-                    projection = %self.range.key, offset = %setback.offset, attempts = setback.attempts,
-                    error = setback.error, "an event could not be dealt with; it is tried again"
-                );
-                if !note_failure(&*self.connection, &self.range, self.epoch, &setback).await? {
-                    return Err(FENCED);
-                }
-                tokio::select! {
-                    biased;
-                    halt = self.listener.halt(self.epoch) => Err(Interrupt::Halt(halt)),
-                    () = tokio::time::sleep(delay) => Ok(false),
-                }
-            }
-            Next::GiveUp(how) => {
-                self.give_up(how, setback).await?;
-                Ok(true)
-            }
-        }
-    }
-
-    async fn give_up(&mut self, how: GiveUp, setback: Setback) -> Result<(), Interrupt> {
-        let (key, offset) = (self.range.key.clone(), setback.offset);
-        let attempts = setback.attempts;
-        match how {
-            GiveUp::DeadLetter => {
-                tracing::error!(projection = %key, %offset, attempts, error = setback.error, "an event was given up");
-                self.dead_letter(&setback).await
-            }
-            GiveUp::Stop => {
-                tracing::error!(projection = %key, %offset, attempts, error = setback.error, slices = %self.range.slices, "a range of a projection was stopped");
-                match stop_range(&*self.connection, &self.range, self.epoch, &setback).await? {
-                    true => Err(Interrupt::End(Ended::LetGo)),
-                    false => Err(FENCED),
-                }
-            }
-            GiveUp::Fail => {
-                tracing::error!(projection = %key, %offset, attempts, error = setback.error, "a projection failed");
-                if !note_failure(&*self.connection, &self.range, self.epoch, &setback).await? {
-                    return Err(FENCED);
-                }
-                let error = setback.error;
-                Err(Interrupt::End(Ended::Failed(ProjectionFailed::Handler {
-                    key,
-                    offset,
-                    error,
-                })))
-            }
-        }
-    }
-
-    async fn dead_letter(&mut self, setback: &Setback) -> Result<(), Interrupt> {
-        // At most once the offset is there already.
-        let ahead = setback.offset > self.unsaved.read_to();
-        let read_to = setback.offset.max(self.unsaved.read_to());
-        let progress = self.progress(u64::from(ahead), read_to);
-        let transaction = self.connection.transaction().await?;
-        give_up(&transaction, &self.range, setback).await?;
-        if !save(&transaction, &self.range, self.epoch, progress.at).await? {
-            return Err(FENCED);
-        }
-        transaction.commit().await?;
-        self.unsaved.handled(1, read_to, Instant::now());
-        self.unsaved.saved();
-        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Interrupt> {
@@ -342,41 +184,18 @@ impl Session {
             return Ok(());
         };
         let progress = self.progress(events, read_to);
-        if !save(&*self.connection, &self.range, self.epoch, progress.at).await? {
+        if !save(&*self.connection, &self.range, self.epoch, progress).await? {
             return Err(FENCED);
         }
         self.unsaved.saved();
         Ok(())
     }
 
-    fn progress(&mut self, events: u64, read_to: Offset) -> UnderEpoch {
-        let rate = self.rate.count(events, Instant::now());
-        UnderEpoch {
-            epoch: self.epoch,
-            at: Progress {
-                read_to,
-                events,
-                rate,
-            },
-        }
-    }
-}
-
-/// What to save, by whose right.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct UnderEpoch {
-    pub(crate) epoch: i64,
-    pub(crate) at: Progress,
-}
-
-impl Setback {
-    fn of(event: &EventEnvelope, attempts: u32, error: &(dyn std::error::Error + 'static)) -> Self {
-        let id = event.persistence_id.as_str().to_owned();
-        Self {
-            offset: event.offset,
-            event: Some((id, event.sequence_number.get())),
-            attempts,
-            error: chain(error),
+    fn progress(&mut self, events: u64, read_to: Offset) -> Progress {
+        Progress {
+            read_to,
+            events,
+            rate: self.rate.count(events, Instant::now()),
         }
     }
 }

@@ -2,13 +2,17 @@
 //! exchange, with no prepared statement, so that PgBouncer may give each another session.
 
 mod control;
+mod dead_letters;
 mod failures;
 mod leases;
 mod offsets;
 mod status;
 mod versions;
 
-pub(crate) use control::{dead_letters, forget, live, pause, reset, resume, skip, switch};
+pub(crate) use control::{forget, live, pause, reset, resume, skip, switch};
+pub(crate) use dead_letters::{
+    dead_letters, keep_letter, next_redrive, order_redrive, remove_letter,
+};
 pub(crate) use failures::{Setback, give_up, note_failure, note_trouble, stop_range};
 pub(crate) use leases::{Beat, Taken, beat, leave, release, take};
 pub(crate) use offsets::{Progress, save};

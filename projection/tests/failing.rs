@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use annals_persistence::{Backoff, EventEnvelope, Offset};
+use annals_postgres::{Settings, connect};
 use annals_projection::{
     Handled, OnFailure, Projection, ProjectionFailed, RangeState, TransactionHandler,
 };
@@ -13,19 +14,22 @@ use crate::world::{World, quick, tag, within_a_minute};
 
 /// Fails on some offsets, so often.
 #[derive(Clone, Default)]
-struct Picky {
+pub(crate) struct Picky {
     fails: Arc<Mutex<HashMap<i64, usize>>>,
     calls: Arc<Mutex<HashMap<i64, usize>>>,
     how: How,
+    elsewhere: Option<Settings>,
 }
 
 #[derive(Clone, Copy, Default)]
-enum How {
+pub(crate) enum How {
     #[default]
     Error,
     Panic,
     /// Ends its own session: no event is to blame for that.
     LoseConnection,
+    /// The same with a session that is none of the projection's.
+    LoseAnother,
     /// As where two transactions meet: trying again helps.
     Collide,
     /// Breaks a constraint, and says nothing of it.
@@ -34,7 +38,7 @@ enum How {
 }
 
 impl Picky {
-    fn on(fails: impl IntoIterator<Item = (i64, usize)>) -> Self {
+    pub(crate) fn on(fails: impl IntoIterator<Item = (i64, usize)>) -> Self {
         let fails = Arc::new(Mutex::new(fails.into_iter().collect()));
         Self {
             fails,
@@ -46,7 +50,12 @@ impl Picky {
         Self { how, ..self }
     }
 
-    fn calls(&self, offset: i64) -> usize {
+    /// Nothing fails any more.
+    pub(crate) fn mend(&self) {
+        self.fails.lock().unwrap().clear();
+    }
+
+    pub(crate) fn calls(&self, offset: i64) -> usize {
         self.calls
             .lock()
             .unwrap()
@@ -76,6 +85,11 @@ impl TransactionHandler for Picky {
                 let end = "select pg_terminate_backend(pg_backend_pid())";
                 Ok(transaction.batch_execute(end).await?)
             }
+            How::LoseAnother => {
+                let another = connect(self.elsewhere.as_ref().ok_or("nowhere")?).await?;
+                let end = "select pg_terminate_backend(pg_backend_pid())";
+                Ok(another.batch_execute(end).await?)
+            }
             How::Collide => {
                 let collide = "do $$ begin raise exception using errcode = '40001'; end $$";
                 Ok(transaction.batch_execute(collide).await?)
@@ -97,7 +111,7 @@ fn at_once() -> Backoff {
     Backoff { min, max: min }
 }
 
-fn projection(handler: &Picky, on_failure: OnFailure) -> Projection {
+pub(crate) fn projection(handler: &Picky, on_failure: OnFailure) -> Projection {
     let on_failure = on_failure.retries(2).backoff(at_once());
     quick(Projection::exactly_once("picky", tag(), handler.clone())).on_failure(on_failure)
 }
@@ -174,7 +188,12 @@ async fn a_range_that_stopped_says_why_and_goes_on_when_it_is_told_to() {
     assert_eq!((error.offset, error.attempts), (Some(Offset::new(8)), 3));
     assert_eq!(error.message, "it does not taste");
     assert_eq!(world.one::<i64>("select count(*) from seen").await, 7);
-    control.skip(Offset::new(7)).await.unwrap_err();
+    let as_it_stands = "select r::text from projection_range r";
+    let before: String = world.one(as_it_stands).await;
+    for elsewhere in [7, 9, 20] {
+        control.skip(Offset::new(elsewhere)).await.unwrap_err();
+        assert_eq!(world.one::<String>(as_it_stands).await, before);
+    }
 
     // Mended.
     control.resume().await.unwrap();
@@ -237,11 +256,13 @@ async fn a_projection_that_is_to_fail_ends_with_the_error_and_the_others_go_on_f
 async fn what_passes_is_no_fault_of_the_event() {
     for (how, says) in [
         (How::LoseConnection, "connection"),
+        (How::LoseAnother, "passes"),
         (How::Collide, "passes"),
     ] {
         let mut world = World::open().await;
         world.write_over(3, 20).await;
-        let picky = Picky::on([(8, 5)]).by(how);
+        let mut picky = Picky::on([(8, 5)]).by(how);
+        picky.elsewhere = Some(world.settings.clone());
         let never = OnFailure::dead_letter().retries(0);
         let projection = quick(Projection::exactly_once("picky", tag(), picky.clone()))
             .on_failure(never)
@@ -322,4 +343,37 @@ async fn a_range_that_stopped_has_saved_what_it_had_done() {
             .await,
         7
     );
+}
+
+/// A handler that works elsewhere may lose its own sessions, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_a_handler_lost_is_no_fault_of_the_event_wherever_it_works() {
+    let mut world = World::open().await;
+    world.write_over(3, 20).await;
+    let (settings, failures) = (world.settings.clone(), Arc::new(Mutex::new(5)));
+    let handler = move |event: EventEnvelope| {
+        let (settings, failures) = (settings.clone(), Arc::clone(&failures));
+        async move {
+            let connection = connect(&settings).await?;
+            let fails = event.offset.get() == 8 && {
+                let mut left = failures.lock().unwrap();
+                *left -= 1;
+                *left > 0
+            };
+            if fails {
+                let end = "select pg_terminate_backend(pg_backend_pid())";
+                connection.batch_execute(end).await?;
+            }
+            let see = format!("insert into seen values ({})", event.offset.get());
+            Ok(connection.batch_execute(&see).await?)
+        }
+    };
+    let projection = quick(Projection::at_least_once("picky", tag(), handler))
+        .on_failure(OnFailure::dead_letter().retries(0))
+        .saving_after(1_000, Duration::from_secs(600));
+    let running = world.projections().start(projection).await.unwrap();
+    world.until_seen(20).await;
+    running.stop().await.unwrap();
+    // What had been handled before was saved, and did not come again.
+    world.assert_exact(20).await;
 }

@@ -5,6 +5,7 @@ mod controlling;
 mod exactly_once;
 mod failing;
 mod pooler;
+mod redriving;
 mod seen;
 mod sharing;
 mod world;

@@ -1,11 +1,9 @@
-use std::time::SystemTime;
-
 use annals_persistence::Offset;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, GenericClient};
 
 use super::{Param, params_of};
-use crate::{DeadLetter, ProjectionKey};
+use crate::ProjectionKey;
 
 /// False where there is no such version.
 pub(crate) async fn pause(
@@ -37,8 +35,12 @@ pub(crate) async fn resume(
         .is_some())
 }
 
-/// Whoever runs a range finds its epoch over, before it can write anything.
+/// Whoever runs a range finds its epoch over, before it can write anything. Events that come again are
+/// given up no more: a letter of one that counts now would make it count twice.
 const RESET: &str = "
+with forgiven as (
+    delete from projection_dead_letter where projection = $1 and version = $2 and ordering > $3
+)
 update projection_range set
     read_to = $3, epoch = epoch + 1, owner = null, leased_until = null,
     stopped = false, failed_at = null, attempts = 0
@@ -62,14 +64,14 @@ with skipped as (
         read_to = $3, epoch = epoch + 1, owner = null, leased_until = null,
         stopped = false, failed_at = null, attempts = 0
     where projection = $1 and version = $2 and failed_at = $3
-    returning error
+    returning error, first_slice
 ), counted as (
     select r.attempts from projection_range r
     where r.projection = $1 and r.version = $2 and r.failed_at = $3
 )
 insert into projection_dead_letter
-    (projection, version, ordering, persistence_id, sequence_number, error, attempts)
-select $1, $2, $3, $4, $5, skipped.error, counted.attempts from skipped, counted limit 1
+    (projection, version, ordering, persistence_id, sequence_number, error, attempts, first_slice)
+select $1, $2, $3, $4, $5, skipped.error, counted.attempts, skipped.first_slice from skipped, counted limit 1
 on conflict (projection, version, ordering) do update set
     error = excluded.error, attempts = excluded.attempts, given_up_at = clock_timestamp()";
 
@@ -91,36 +93,6 @@ pub(crate) async fn skip(
         (&number, Type::INT8),
     ];
     Ok(client.execute_typed(SKIP, &params).await? > 0)
-}
-
-const DEAD_LETTERS: &str = "
-select ordering, persistence_id, sequence_number, error, attempts, given_up_at
-from projection_dead_letter
-where projection = $1 and version = $2 and ordering > $3 order by ordering limit $4";
-
-pub(crate) async fn dead_letters(
-    client: &(impl GenericClient + Sync),
-    key: &ProjectionKey,
-    after: Offset,
-    most: i64,
-) -> Result<Vec<DeadLetter>, Error> {
-    let [name, version] = params_of(key);
-    let after = after.get();
-    let params: [Param<'_>; 4] = [name, version, (&after, Type::INT8), (&most, Type::INT8)];
-    let rows = client.query_typed(DEAD_LETTERS, &params).await?;
-    let letters = rows.iter().map(|row| {
-        let (id, number): (Option<String>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
-        let attempts: i32 = row.try_get(4)?;
-        let given_up_at: SystemTime = row.try_get(5)?;
-        Ok(DeadLetter {
-            offset: Offset::new(row.try_get(0)?),
-            event: id.zip(number),
-            error: row.try_get(3)?,
-            attempts: u32::try_from(attempts).unwrap_or_default(),
-            given_up_at,
-        })
-    });
-    letters.collect()
 }
 
 const LIVE: &str = "select version from projection_version where projection = $1 and live";

@@ -88,8 +88,8 @@ pub(crate) async fn note_trouble(
 /// After a reset the same event may be given up again.
 const GIVE_UP: &str = "
 insert into projection_dead_letter
-    (projection, version, ordering, persistence_id, sequence_number, error, attempts)
-values ($1, $2, $3, $4, $5, $6, $7)
+    (projection, version, ordering, persistence_id, sequence_number, error, attempts, first_slice)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (projection, version, ordering) do update set
     error = excluded.error, attempts = excluded.attempts, given_up_at = clock_timestamp()";
 
@@ -102,7 +102,8 @@ pub(crate) async fn give_up(
     let offset = setback.offset.get();
     let (id, number) = setback.event.clone().unzip();
     let attempts = i32::try_from(setback.attempts).unwrap_or(i32::MAX);
-    let params: [Param<'_>; 7] = [
+    let first = range.first();
+    let params: [Param<'_>; 8] = [
         (&range.key.name, Type::TEXT),
         (&range.key.version, Type::INT4),
         (&offset, Type::INT8),
@@ -110,6 +111,7 @@ pub(crate) async fn give_up(
         (&number, Type::INT8),
         (&setback.error, Type::TEXT),
         (&attempts, Type::INT4),
+        (&first, Type::INT4),
     ];
     client.execute_typed(GIVE_UP, &params).await.map(drop)
 }

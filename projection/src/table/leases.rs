@@ -28,6 +28,8 @@ pub(crate) struct RangeRow {
     /// Who holds it, if their lease has not run out.
     pub(crate) holder: Option<String>,
     pub(crate) stopped: bool,
+    /// Dead letters of it are to be handled again.
+    pub(crate) redrive: bool,
 }
 
 const SAY: &str = "
@@ -48,7 +50,9 @@ const SEE: &str = "
 select r.first_slice, r.last_slice, r.read_to, r.epoch,
     case when r.leased_until > clock_timestamp() then r.owner end, r.stopped, v.paused,
     (select array_agg(m.member) from projection_member m
-     where m.projection = $1 and m.version = $2 and m.alive_until > clock_timestamp())
+     where m.projection = $1 and m.version = $2 and m.alive_until > clock_timestamp()),
+    exists (select from projection_dead_letter d
+     where d.projection = $1 and d.version = $2 and d.first_slice = r.first_slice and d.redrive)
 from projection_version v join projection_range r using (projection, version)
 where projection = $1 and version = $2
 order by r.first_slice";
@@ -92,6 +96,7 @@ pub(crate) async fn beat(
             epoch: row.try_get(3)?,
             holder: row.try_get(4)?,
             stopped: row.try_get(5)?,
+            redrive: row.try_get(8)?,
         });
     }
     Ok(Some(beat))

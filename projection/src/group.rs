@@ -86,6 +86,11 @@ impl Unsaved {
         self.read_to = read_to;
     }
 
+    /// Nothing was to be handled up to `read_to`, and that is saved.
+    pub(crate) fn passed(&mut self, read_to: Offset) {
+        self.read_to = read_to;
+    }
+
     /// Whether there are enough of them.
     pub(crate) fn is_full(&self) -> bool {
         self.events >= self.saving.events

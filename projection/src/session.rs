@@ -4,6 +4,7 @@ mod redriving;
 
 use std::slice;
 use std::sync::Arc;
+use std::time::Duration;
 
 use annals_persistence::{EventEnvelope, EventStream, Offset, QueryError, QueryRef};
 use annals_postgres::{Connection, Settings};
@@ -40,6 +41,9 @@ pub(crate) struct Session {
     /// Hears of dead letters that are to be handled again, and when it last did.
     redrives: (Listener, u64),
 }
+
+/// Nothing came for so long.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Why a session ends.
 #[derive(Debug)]
@@ -108,6 +112,7 @@ impl Session {
             biased;
             halt = self.listener.halt(self.epoch) => return Err(Interrupt::Halt(halt)),
             () = sleep_until(save) => return self.flush().await,
+            () = tokio::time::sleep(IDLE) => return self.pass().await,
             seen = self.redrives.0.redrives(self.redrives.1) => {
                 self.redrives.1 = seen;
                 return self.redrive().await;
@@ -179,16 +184,35 @@ impl Session {
         }
     }
 
+    /// Saves how far the journal has been looked through: a restart need not do that again, and the lag is
+    /// that of the handler.
+    async fn pass(&mut self) -> Result<(), Interrupt> {
+        let rests = self.group.due().is_none() && self.unsaved.pending().is_none();
+        match self.stream.passed() {
+            Some(passed) if rests && passed > self.unsaved.read_to() => {
+                self.save(0, passed).await?;
+                self.unsaved.passed(passed);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn flush(&mut self) -> Result<(), Interrupt> {
         let Some((events, read_to)) = self.unsaved.pending() else {
             return Ok(());
         };
-        let progress = self.progress(events, read_to);
-        if !save(&*self.connection, &self.range, self.epoch, progress).await? {
-            return Err(FENCED);
-        }
+        self.save(events, read_to).await?;
         self.unsaved.saved();
         Ok(())
+    }
+
+    async fn save(&mut self, events: u64, read_to: Offset) -> Result<(), Interrupt> {
+        let progress = self.progress(events, read_to);
+        match save(&*self.connection, &self.range, self.epoch, progress).await? {
+            true => Ok(()),
+            false => Err(FENCED),
+        }
     }
 
     fn progress(&mut self, events: u64, read_to: Offset) -> Progress {

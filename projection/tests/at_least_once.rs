@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_persistence::EventEnvelope;
+use annals_persistence::{EventEnvelope, Tag};
 use annals_projection::{EventHandler, Handled, Projection};
 use tokio::sync::watch;
 
@@ -99,4 +99,27 @@ async fn at_most_once_nothing_comes_twice() {
     let came = came.0.borrow().clone();
     assert!(came.is_sorted_by(|one, next| one < next), "{came:?}");
     assert!(came.len() >= 285, "{}", came.len());
+}
+
+/// Or it would hold back the partitions that it has long passed, and walk through all of it after a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projection_that_gets_nothing_says_how_far_it_has_looked() {
+    let mut world = World::open().await;
+    world.write_over(2, 10).await;
+    let came = Came::default();
+    let rare = Tag::new("rare").unwrap();
+    let running = world
+        .projections()
+        .start(Projection::at_least_once("rare", rare, came.clone()))
+        .await
+        .unwrap();
+    world
+        .until("select read_to = 10 and handled = 0 from projection_range")
+        .await;
+    world.write_over(2, 5).await;
+    world
+        .until("select read_to = 15 and handled = 0 from projection_range")
+        .await;
+    running.stop().await.unwrap();
+    assert!(came.0.borrow().is_empty());
 }

@@ -72,7 +72,9 @@ pub async fn catch_up(
     };
     running.stop().await?;
     Ok(CaughtUp {
-        handled: status.as_ref().map_or(0, |it| handled(it).saturating_sub(before)),
+        handled: status
+            .as_ref()
+            .map_or(0, |it| handled(it).saturating_sub(before)),
         before,
         interrupted,
     })

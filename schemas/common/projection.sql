@@ -74,14 +74,6 @@ create table if not exists projection_dead_letter (
     error           text        not null,
     attempts        int         not null,
     given_up_at     timestamptz not null default clock_timestamp(),
-    -- Whose: the range that gave it up.
-    first_slice     int         not null,
-    -- Set by anybody: whoever runs the range gives it to the handler once more, and then either removes
-    -- the row or clears this.
-    redrive         boolean     not null default false,
     primary key (projection, version, ordering),
     foreign key (projection, version) references projection_version on delete cascade
 );
-
-create index if not exists projection_dead_letter_redrive_idx
-    on projection_dead_letter (projection, version, first_slice, ordering) where redrive;

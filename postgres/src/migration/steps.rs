@@ -35,6 +35,7 @@ const FLAT: &[Migration] = &[
     migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
     migration!(6, "projection", "common/projection.sql"),
+    migration!(7, "projection_redrive", "common/projection_redrive.sql"),
 ];
 
 // The flat layout has no partitions, and no life of them.
@@ -46,6 +47,7 @@ const ORDERING: &[Migration] = &[
     migration!(5, "journal_settings", "common/journal_settings.sql"),
     migration!(6, "projection", "common/projection.sql"),
     migration!(7, "partition_life", "common/partition_life.sql"),
+    migration!(8, "projection_redrive", "common/projection_redrive.sql"),
 ];
 
 const NESTED: &[Migration] = &[
@@ -57,4 +59,5 @@ const NESTED: &[Migration] = &[
     migration!(6, "ordering_btree", "flat/0002_ordering_btree.sql"),
     migration!(7, "projection", "common/projection.sql"),
     migration!(8, "partition_life", "common/partition_life.sql"),
+    migration!(9, "projection_redrive", "common/projection_redrive.sql"),
 ];

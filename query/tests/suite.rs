@@ -16,6 +16,7 @@ mod nested {
 
 use std::num::NonZeroU64;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use annals_journal::{Journal, JournalSettings};
 use annals_persistence::{JournalRef, QueryRef};
@@ -31,7 +32,12 @@ async fn setup(layout: Layout) -> (JournalRef, QueryRef, Arc<TestDatabase>) {
     };
     let settings = database.settings();
     let pool = Pool::new(settings.clone(), 4);
-    let journal = Journal::start(&settings, pool.clone(), JournalSettings::default())
+    let patient = JournalSettings {
+        // In the nested layout a thousand new persistence ids are two thousand tables.
+        patience: Duration::from_secs(300),
+        ..JournalSettings::default()
+    };
+    let journal = Journal::start(&settings, pool.clone(), patient)
         .await
         .unwrap();
     let queries = Queries::start(&settings, pool, journal.commits())

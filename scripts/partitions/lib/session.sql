@@ -1,0 +1,14 @@
+-- The settings of a session of scripts/partitions. The values come from psql, so that no shell puts SQL
+-- together.
+set idle_in_transaction_session_timeout = 0;
+set statement_timeout = 0;
+set client_min_messages = warning;
+set bytea_output = hex;
+select
+    case when :'schema' <> '' then set_config('search_path', quote_ident(:'schema') || ', ' || current_setting('search_path'), false) end,
+    set_config('annals.wait', :'wait', false),
+    set_config('annals.lock_timeout', :'lock_timeout', false),
+    set_config('annals.retries', :'retries', false),
+    set_config('annals.by_policy', 'false', false),
+    set_config('annals.reasons', '[]', false)
+\g /dev/null

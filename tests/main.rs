@@ -7,5 +7,6 @@ mod jvm_rows;
 mod moving;
 mod opening;
 mod pooling;
+mod partitions;
 mod projecting;
 mod reading;

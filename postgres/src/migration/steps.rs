@@ -35,10 +35,11 @@ const FLAT: &[Migration] = &[
     migration!(4, "deletion", "common/deletion.sql"),
     migration!(5, "journal_settings", "common/journal_settings.sql"),
     migration!(6, "projection", "common/projection.sql"),
-    migration!(7, "projection_redrive", "common/projection_redrive.sql"),
+    // Of no use without partitions; a journal that is moved has the files of its new layout then.
+    migration!(7, "partition_life", "common/partition_life.sql"),
+    migration!(8, "projection_redrive", "common/projection_redrive.sql"),
 ];
 
-// The flat layout has no partitions, and no life of them.
 const ORDERING: &[Migration] = &[
     migration!(1, "journal", "ordering/0001_journal.sql"),
     migration!(2, "tables", "common/tables.sql"),

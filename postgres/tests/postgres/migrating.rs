@@ -47,17 +47,17 @@ async fn an_empty_schema_gets_everything_once() {
     let first = migrate(&settings).await.unwrap();
     assert_eq!(
         (first.version, &first.applied[..], first.origin),
-        (7, &[1, 2, 3, 4, 5, 6, 7][..], Origin::Fresh)
+        (8, &[1, 2, 3, 4, 5, 6, 7, 8][..], Origin::Fresh)
     );
     let second = migrate(&settings).await.unwrap();
     assert_eq!(
         (second.version, &second.applied[..], second.origin),
-        (7, &[][..], Origin::Annals)
+        (8, &[][..], Origin::Annals)
     );
-    assert_eq!(schema_version(&client).await.unwrap(), Some(7));
+    assert_eq!(schema_version(&client).await.unwrap(), Some(8));
 
     let tables = "select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = current_schema()";
-    let expected = "annals_schema durable_state journal journal_deletion journal_metadata journal_metadata_0 journal_metadata_1 journal_settings projection_dead_letter projection_member projection_range projection_version snapshot tags";
+    let expected = "annals_schema durable_state journal journal_deletion journal_metadata journal_metadata_0 journal_metadata_1 journal_settings partition_life projection_dead_letter projection_member projection_range projection_version reader_position snapshot tags";
     assert_eq!(text(&client, tables).await, expected);
     let triggers = "select count(*) from pg_trigger where tgrelid = 'journal'::regclass";
     assert_eq!(number(&client, triggers).await, 0);
@@ -124,7 +124,7 @@ async fn a_database_of_the_jvm_plugin_is_adopted_with_rows_and_trigger() {
     assert_eq!(
         (migrated.applied, migrated.origin),
         (
-            vec![1, 2, 3, 4, 5, 6, 7],
+            vec![1, 2, 3, 4, 5, 6, 7, 8],
             Origin::Adopted { row_trigger: true }
         )
     );
@@ -178,13 +178,13 @@ async fn eight_at_once_migrate_once() {
             applied: by_this,
             ..
         } = task.await.unwrap().unwrap();
-        assert_eq!(version, 7);
+        assert_eq!(version, 8);
         applied.extend(by_this);
     }
     applied.sort_unstable();
     assert_eq!(
         applied,
-        [1, 2, 3, 4, 5, 6, 7],
+        [1, 2, 3, 4, 5, 6, 7, 8],
         "each by exactly one of them"
     );
 }
@@ -194,12 +194,12 @@ async fn a_newer_schema_is_left_alone() {
     let database = TestDatabase::create().await.unwrap();
     let client = database.connect().await.unwrap();
     client
-        .batch_execute("insert into annals_schema values (8, 'from the future', 'x')")
+        .batch_execute("insert into annals_schema values (9, 'from the future', 'x')")
         .await
         .unwrap();
     let error = migrate(&database.settings()).await.unwrap_err();
     assert!(
-        matches!(error, MigrateError::SchemaNewer { found: 8, known: 7 }),
+        matches!(error, MigrateError::SchemaNewer { found: 9, known: 8 }),
         "{error:?}"
     );
     assert!(

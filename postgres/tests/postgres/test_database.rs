@@ -10,7 +10,7 @@ async fn each_is_fresh_and_migrated() {
     let (one, two) = (one.unwrap(), two.unwrap());
     for database in [&one, &two] {
         let client = database.connect().await.unwrap();
-        assert_eq!(schema_version(&client).await.unwrap(), Some(7));
+        assert_eq!(schema_version(&client).await.unwrap(), Some(8));
         assert_eq!(
             client.execute(ROW, &[]).await.unwrap(),
             1,

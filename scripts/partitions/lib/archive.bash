@@ -48,10 +48,12 @@ dump() {
   ask "select '\"' || replace(found ->> 'schema_name', '\"', '\"\"') || '\".\"' || replace(found ->> 'partition', '\"', '\"\"') || '\"'
     from (select current_setting('annals.found')::jsonb as found) as looked;"
   table=$said
-  if ! "$pg_dump" --format=custom --no-owner --no-privileges --no-password --strict-names --table="$table" \
-    ${url:+--dbname="$url"} --file="$folder/$key.dump.part" 2>"$problems.dump"; then
+  # Through cat: where a disk is full, pg_dump itself may leave half a file and say that all is well, since
+  # it does not look at how its last seek ended.
+  if ! { "$pg_dump" --format=custom --no-owner --no-privileges --no-password --strict-names --table="$table" \
+    ${url:+--dbname="$url"} | cat >"$folder/$key.dump.part"; } 2>"$problems.dump"; then
     rm -f "$folder/$key.dump.part"
-    fail "pg_dump failed: $(tail -n 3 "$problems.dump"; rm -f "$problems.dump")"
+    fail "the dump failed: $(head -n 3 "$problems.dump"; rm -f "$problems.dump")"
   fi
   rm -f "$problems.dump"
   stop_at archive-dumped
@@ -69,6 +71,9 @@ $(checksum "$folder/$key.manifest.json")  $key.manifest.json"
 }
 
 write() {
-  printf '%s\n' "$2" >"$folder/$1.part" || fail "$folder/$1.part could not be written"
+  if ! { printf '%s\n' "$2" >"$folder/$1.part"; } 2>/dev/null; then
+    rm -f "$folder/$1.part"
+    fail "$folder/$1.part could not be written: is the disk full?"
+  fi
   put "$1"
 }

@@ -2,7 +2,7 @@
 # The options that all commands share, and those that some of them have.
 
 as_json=no dry_run=no url='' schema='' wait=10000 lock_timeout=2000 retries=30
-archives='' hook='' manifest_key='' keep_partitions='' keep_days='' entities=no
+archives='' hook='' manifest_key='' keep_partitions='' keep_days=''
 forced=() named=()
 
 # `takes` names the options that this command has beside the common ones.
@@ -24,7 +24,6 @@ options() {
       --archive) allowed archive "$1"; manifest_key=$(value "$@"); shift ;;
       --keep-partitions) allowed policy "$1"; keep_partitions=$(number "$@"); shift ;;
       --keep-days) allowed policy "$1"; keep_days=$(number "$@"); shift ;;
-      --entities) allowed entities "$1"; entities=yes ;;
       --) shift && named+=("$@") && break ;;
       -*) misused "there is no option $1" ;;
       *) named+=("$1") ;;
@@ -70,12 +69,6 @@ help_policy() {
   cat <<'TEXT'
   --keep-partitions N    keep the newest N partitions, in the nested layout of each persistence id
   --keep-days N          keep what was written to within so many days
-TEXT
-}
-
-help_entities() {
-  cat <<'TEXT'
-  --entities             also count who would need each partition to recover; reads all of them
 TEXT
 }
 

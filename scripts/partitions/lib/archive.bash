@@ -17,7 +17,7 @@ archive_one() {
   open_store
   files server
   field server major
-  find_dump_tools "$said"
+  find_dump_tools "$said" 'the server is'
   # Nobody writes to the table from here until the archive is noted.
   ask 'begin;'
   files lock_detached content manifest
@@ -63,7 +63,7 @@ dump() {
   stop_at archive-renamed
   ask "select jsonb_pretty(current_setting('annals.manifest')::jsonb || jsonb_build_object(
     'archived_at', now(), 'archived_by', session_user,
-    'dump', jsonb_build_object('file', '$key.dump', 'bytes', $bytes, 'sha256', '$dump_sha256')));"
+    'dump', jsonb_build_object('file', '$key.dump', 'bytes', $bytes, 'sha256', '$dump_sha256', 'pg_dump', $tools_major)));"
   write "$key.manifest.json" "$said"
   stop_at archive-manifest
   write "$key.sha256" "$dump_sha256  $key.dump

@@ -37,9 +37,6 @@ restore_archive() {
     tell would "restore $location$key.dump as a table with the bounds $said"
     return
   fi
-  files server
-  field server major
-  find_dump_tools 0
   ask 'begin;'
   files restore_table
   stop_at restore-made

@@ -112,6 +112,8 @@ open_archive() {
 
 # Sends the rows of the dump into the table annals.relation, in the transaction that is open.
 pour() {
+  ask "select current_setting('annals.manifest')::jsonb -> 'dump' ->> 'pg_dump';"
+  find_dump_tools "$said" 'the dump was made by'
   ask "$(cat "$root/schemas/partitions/pour.sql");"
   # Only the data of the one COPY, since it goes to another table than it says.
   if { printf '%s\n' "$said" && "$pg_restore" --data-only --file=- "$folder/$key.dump" 2>"$problems.restore" \
@@ -134,9 +136,9 @@ find_dump_tools() {
     major=$("$bin/pg_dump" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
     there="${there:-}${there:+, }$bin ($major)"
     if [ "${major:-0}" -ge "$needed" ]; then
-      pg_dump=$bin/pg_dump pg_restore=$bin/pg_restore
+      pg_dump=$bin/pg_dump pg_restore=$bin/pg_restore tools_major=$major
       return
     fi
   done < <(postgres_folders)
-  fail "the server is PostgreSQL $needed, and no pg_dump here is as new: found ${there:-none}"
+  fail "$2 PostgreSQL $needed, and no pg_dump and pg_restore here are as new: found ${there:-none}"
 }

@@ -24,8 +24,6 @@ verify_one() {
     tell would "read $location$key.dump and compare it with the table"
     return
   fi
-  field server major
-  find_dump_tools "$said"
   ask 'begin;'
   files scratch
   if ! pour; then

@@ -2,6 +2,8 @@
 -- one that annals.partition names in annals.found (empty where there is none). The files beside this one
 -- read these settings, and so need not ask the catalogue again.
 --
+-- The schema of the journal must be the first of search_path, here and in all files.
+--
 -- Sets: annals.partitions, annals.found. Locks: none that anybody waits for.
 do $$
 declare
@@ -17,7 +19,7 @@ begin
     if by_ordering is null then
         raise exception 'the journal is flat: it has no partitions';
     end if;
-    if to_regclass('partition_life') is not null then
+    if to_regclass(format('%I.partition_life', current_schema())) is not null then
         select coalesce(jsonb_agg(to_jsonb(l)), '[]') into lives from partition_life l;
     end if;
     with recursive tree as (

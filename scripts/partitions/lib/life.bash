@@ -44,7 +44,9 @@ begin() {
     ask "select to_regclass('journal') is null;"
     [ "$said" = f ] || files look
     take_lock
-    ask '\i ../common/partition_life.sql'
+    # A database that a JVM made does not have it; who may not make tables need not be asked otherwise.
+    ask "select to_regclass(format('%I.partition_life', current_schema())) is null;"
+    [ "$said" = f ] || ask '\i ../common/partition_life.sql'
   fi
 }
 

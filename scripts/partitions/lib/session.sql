@@ -12,3 +12,9 @@ select
     set_config('annals.by_policy', 'false', false),
     set_config('annals.reasons', '[]', false)
 \g /dev/null
+
+-- What belongs to the journal lies beside it, wherever it was found.
+select set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'), false)
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.oid = to_regclass('journal')
+\g /dev/null

@@ -1,6 +1,6 @@
 use annals_postgres::Layout;
 
-use super::world::{Outcome, World};
+use super::world::{NOBODY_WORKS, Outcome, World};
 
 /// Where a command kills itself on request, in their order.
 const LEAVING: [(&str, &str); 9] = [
@@ -88,6 +88,40 @@ async fn a_killed_policy_goes_on_where_it_was() {
     );
 }
 
+/// Anywhere, also while a dump is written or read back; with what it has started, or alone.
+#[tokio::test]
+async fn a_policy_that_is_killed_at_any_moment_ends_well() {
+    let world = World::of(Layout::Nested).await;
+    let content = world.content().await;
+    let policy = ["--keep-partitions", "1"];
+    for round in 0..12 {
+        let mut command = world.command("run", &policy);
+        let mut child = command.process_group(0).spawn().unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(fastrand::u64(50..900))).await;
+        if let Some(id) = child.id() {
+            let whom = if round % 2 == 0 { "-" } else { "" };
+            let kill = ["-KILL", "--", &format!("{whom}{id}")];
+            // It may have ended by itself.
+            tokio::process::Command::new("kill")
+                .args(kill)
+                .status()
+                .await
+                .unwrap();
+        }
+        child.wait().await.unwrap();
+        world.until(NOBODY_WORKS).await;
+    }
+    let outcome = world.run("run", &policy).await;
+    assert!(matches!(outcome.code, Some(0 | 5)), "{outcome:?}");
+    let dropped = "select partition from partition_life where state = 'dropped'";
+    let dropped = world.connection.query(dropped, &[]).await.unwrap();
+    let dropped: Vec<&str> = dropped.iter().map(|it| it.get(0)).collect();
+    assert_eq!(dropped.len(), 8);
+    world.does("restore", &dropped).await;
+    world.does("attach", &dropped).await;
+    assert_eq!(world.content().await, content);
+}
+
 /// The statement goes on in its session until that ends; then PostgreSQL has half detached it.
 #[tokio::test]
 async fn a_detaching_that_was_interrupted_is_finished() {
@@ -122,9 +156,7 @@ async fn a_detaching_that_was_interrupted_is_finished() {
         }
     }
     transaction.commit().await.unwrap();
-    world
-        .until("select not exists (select from pg_stat_activity where application_name = 'annals partitions' and datname = current_database())")
-        .await;
+    world.until(NOBODY_WORKS).await;
     let outcome: Outcome = world.run("detach", &["j_2"]).await;
     assert!(matches!(outcome.code, Some(0 | 5)), "{outcome:?}");
     assert_eq!(world.state("j_2").await, "detached");

@@ -207,15 +207,88 @@ async fn wrong_usage_is_told_apart() {
     world.ends("verify", &["j_0"], 3, "it is detached").await;
 }
 
+/// Whoever can see the list of processes reads their arguments.
 #[tokio::test]
-async fn a_password_is_nowhere_to_be_seen() {
+async fn a_password_is_no_argument() {
     let world = World::by_ordering().await;
-    let mut command = world.command("detach", &["j_0"]);
-    command.env(
-        "DATABASE_URL",
-        "postgresql://somebody:gehe%21m@127.0.0.1:1/nowhere",
+    let (programs, told) = (
+        tempfile::tempdir().unwrap(),
+        tempfile::NamedTempFile::new().unwrap(),
     );
+    let psql = programs.path().join("psql");
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$PGPASSWORD\" \"$@\" > \"$TOLD\"; exit 1\n";
+    std::fs::write(&psql, script).unwrap();
+    std::fs::set_permissions(&psql, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!(
+        "{}:{}",
+        programs.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let mut command = world.command("detach", &["j_0"]);
+    let url = "postgresql://somebody:gehe%21m@127.0.0.1:1/nowhere";
+    command
+        .env("DATABASE_URL", url)
+        .env("PATH", path)
+        .env("TOLD", told.path());
     let outcome = Outcome::of(&mut command).await;
     assert_eq!(outcome.code, Some(1));
     assert!(!outcome.said.contains("gehe"), "{outcome:?}");
+    let told = std::fs::read_to_string(told.path()).unwrap();
+    let (password, arguments) = told.split_once('\n').unwrap();
+    assert_eq!(password, "gehe!m");
+    assert!(
+        arguments.contains("postgresql://somebody@127.0.0.1:1/nowhere"),
+        "{arguments}"
+    );
+    assert!(!arguments.contains("gehe"), "{arguments}");
+}
+
+#[tokio::test]
+async fn what_was_done_by_hand_is_noticed() {
+    let world = World::by_ordering().await;
+    let content = world.content().await;
+    world.does("detach", &["j_0"]).await;
+    world
+        .sql("alter table journal attach partition j_0 for values from (0) to (100)")
+        .await;
+    world.ends("attach", &["j_0"], 5, "attached already").await;
+    assert_eq!(world.state("j_0").await, "attached");
+    world.sql("alter table journal detach partition j_0").await;
+    world.does("archive", &["j_0"]).await;
+    world
+        .sql("create table copy as select * from j_0; drop table j_0")
+        .await;
+    world
+        .ends("verify", &["j_0"], 5, "is dropped already")
+        .await;
+    world.sql("create table j_0 (like journal including all); insert into j_0 select * from copy offset 1").await;
+    world
+        .ends("attach", &["j_0"], 3, "rows is 98, and 99")
+        .await;
+    world.sql("drop table j_0").await;
+    world.does("restore", &["j_0"]).await;
+    world.does("attach", &["j_0"]).await;
+    assert_eq!(world.content().await, content);
+    world.does("detach", &["j_1"]).await;
+    world.sql("drop table j_1").await;
+    world
+        .ends("archive", &["j_1"], 1, "nobody has archived it")
+        .await;
+}
+
+#[tokio::test]
+async fn a_journal_of_the_jvm_gets_the_table_of_states() {
+    let world = World::by_ordering().await;
+    world
+        .sql("drop table partition_life, reader_position, projection_version, projection_range, \
+              projection_member, projection_dead_letter, journal_deletion, annals_schema, journal_settings")
+        .await;
+    world.does("list", &[]).await;
+    world.does("run", &["--keep-partitions", "6"]).await;
+    assert_eq!(world.state("j_0").await, "dropped");
+    let listed = world.does("list", &["--json"]).await;
+    assert!(
+        listed.lines().count() == 10 && listed.contains("\"state\": \"dropped\""),
+        "{listed}"
+    );
 }

@@ -66,6 +66,11 @@ const SNAPSHOTS: &str = "\
 insert into snapshot select persistence_id, max(sequence_number), 1, '', '{}' from journal group by persistence_id \
 on conflict do nothing";
 
+/// The session of a command has ended, and with it the lock.
+pub(super) const NOBODY_WORKS: &str = "\
+select not exists (select from pg_stat_activity \
+  where application_name = 'annals partitions' and datname = current_database())";
+
 const CONTENT: &str = "\
 select md5(string_agg(row(ordering, sequence_number, deleted, persistence_id, message, tags, metadata)::text, '|' order by ordering)) \
 from journal";
@@ -174,11 +179,7 @@ impl World {
         let mut command = self.command(name, arguments);
         let outcome = Outcome::of(command.env("ANNALS_PARTITIONS_STOP_AT", point)).await;
         assert_eq!(outcome.code, None, "{name} at {point}: {outcome:?}");
-        self.until(
-            "select not exists (select from pg_stat_activity \
-             where application_name = 'annals partitions' and datname = current_database())",
-        )
-        .await;
+        self.until(NOBODY_WORKS).await;
     }
 
     pub(super) async fn until(&self, condition: &str) {

@@ -42,23 +42,24 @@ archive_one() {
 }
 
 dump() {
-  local table bytes
+  local table bytes part
   # What a killed run has left.
   rm -f "$folder/$key".*.part "$folder/$key.sha256"
+  part=$(unfinished "$key.dump")
   ask "select '\"' || replace(found ->> 'schema_name', '\"', '\"\"') || '\".\"' || replace(found ->> 'partition', '\"', '\"\"') || '\"'
     from (select current_setting('annals.found')::jsonb as found) as looked;"
   table=$said
   # Through cat: where a disk is full, pg_dump itself may leave half a file and say that all is well, since
   # it does not look at how its last seek ended.
   if ! { "$pg_dump" --format=custom --no-owner --no-privileges --no-password --strict-names --table="$table" \
-    ${url:+--dbname="$url"} | cat >"$folder/$key.dump.part"; } 2>"$problems.dump"; then
-    rm -f "$folder/$key.dump.part"
+    ${url:+--dbname="$url"} | cat >"$part"; } 2>"$problems.dump"; then
+    rm -f "$part"
     fail "the dump failed: $(head -n 3 "$problems.dump"; rm -f "$problems.dump")"
   fi
   rm -f "$problems.dump"
   stop_at archive-dumped
-  dump_sha256=$(checksum "$folder/$key.dump.part")
-  bytes=$(wc -c <"$folder/$key.dump.part" | tr -d ' ')
+  dump_sha256=$(checksum "$part")
+  bytes=$(wc -c <"$part" | tr -d ' ')
   put "$key.dump"
   stop_at archive-renamed
   ask "select jsonb_pretty(current_setting('annals.manifest')::jsonb || jsonb_build_object(
@@ -71,9 +72,11 @@ $(checksum "$folder/$key.manifest.json")  $key.manifest.json"
 }
 
 write() {
-  if ! { printf '%s\n' "$2" >"$folder/$1.part"; } 2>/dev/null; then
-    rm -f "$folder/$1.part"
-    fail "$folder/$1.part could not be written: is the disk full?"
+  local part
+  part=$(unfinished "$1")
+  if ! { printf '%s\n' "$2" >"$part"; } 2>/dev/null; then
+    rm -f "$part"
+    fail "$part could not be written: is the disk full?"
   fi
   put "$1"
 }

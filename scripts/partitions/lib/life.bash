@@ -72,6 +72,9 @@ look() {
 known() {
   look
   [ -n "$is" ] || fail "the journal has and had no partition \"$partition\"; scripts/partitions/list names them"
+  if [ "$is" = gone ] && [ "$state" != dropped ] && [ "$dry_run" = no ]; then
+    fail "the table $partition is gone, and nobody has archived it: its state was $state"
+  fi
 }
 
 to_state() {

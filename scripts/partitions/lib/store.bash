@@ -27,11 +27,18 @@ run_hook() {
   sh -c "$hook \"\$@\"" hook "$@" </dev/null >&2 2>>"$problems" || fail "--hook: $hook $1 $2 failed: $(tail -n 3 "$problems")"
 }
 
-# Brings a file that is whole to its place: from NAME.part.
+# Where a file is written before it is whole. Of this process alone: a killed one may have left a dump that
+# still runs.
+unfinished() {
+  printf '%s/%s.%s.part' "$folder" "$1" "$$"
+}
+
+# Brings a file that is whole to its place.
 put() {
-  local name=$1
-  sync "$folder/$name.part" || fail "$folder/$name.part could not be written to the disk"
-  mv -f "$folder/$name.part" "$folder/$name"
+  local name=$1 part
+  part=$(unfinished "$name")
+  sync "$part" || fail "$part could not be written to the disk"
+  mv -f "$part" "$folder/$name"
   sync "$folder" || fail "$folder could not be written to the disk"
   if [ -n "$hook" ]; then
     run_hook put "$folder/$name" "$name"

@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # What the commands of this folder share. A command sets `about` and `takes`, sources this file, calls
 # `options "$@"` and then does its work.
+if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -lt 41 ]; then
+  printf 'bash %s is too old: 4.1 is needed\n' "$BASH_VERSION" >&2
+  exit 1
+fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 command=${0##*/}
 # shellcheck source=scripts/lib/prerequisites.bash

@@ -4,6 +4,8 @@ set idle_in_transaction_session_timeout = 0;
 set statement_timeout = 0;
 set client_min_messages = warning;
 set bytea_output = hex;
+-- Compiling takes longer than it saves where a row is hashed once.
+set jit = off;
 select
     case when :'schema' <> '' then set_config('search_path', quote_ident(:'schema') || ', ' || current_setting('search_path'), false) end,
     set_config('annals.wait', :'wait', false),

@@ -6,7 +6,7 @@ mod entities;
 mod jvm_rows;
 mod moving;
 mod opening;
-mod pooling;
 mod partitions;
+mod pooling;
 mod projecting;
 mod reading;

@@ -23,7 +23,8 @@ begin
     execute format($sql$
         with each as materialized (
             select persistence_id, max(sequence_number) as highest,
-                max(sequence_number) filter (where not deleted) as needed, min(ordering) as first, max(ordering) as last
+                max(sequence_number) filter (where not deleted) as needed, min(sequence_number) as lowest,
+                min(ordering) as first, max(ordering) as last
             from %s group by persistence_id
         ), recovering as (
             select persistence_id from each e
@@ -35,6 +36,7 @@ begin
         )
         select jsonb_build_object(
             'first', (select min(first) from each), 'last', (select max(last) from each),
+            'lowest', (select min(lowest) from each), 'highest', (select max(highest) from each),
             'recovering', (select count(*) from recovering),
             'recovering_ids', (select array_agg(persistence_id) from (select persistence_id from recovering order by persistence_id collate "C" limit 10) as few),
             'unkept', (select count(*) from unkept),

@@ -3,6 +3,8 @@ use std::path::Path;
 
 use super::world::{Outcome, World};
 
+type Damage = fn(&Path);
+
 fn flip(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     let middle = bytes.len() / 2;
@@ -32,7 +34,7 @@ impl World {
 
 #[tokio::test]
 async fn a_damaged_archive_lets_nothing_go() {
-    let damages: [(&str, fn(&Path), &str); 7] = [
+    let damages: [(&str, Damage, &str); 7] = [
         (".dump", flip, "is damaged"),
         (".dump", truncate, "is damaged"),
         (".dump", |path| fs::remove_file(path).unwrap(), "is missing"),

@@ -1,6 +1,6 @@
-use annals::{Offset, Options};
+use annals::{Offset, Options, PersistenceId, QueryError, SequenceNumber};
 use annals_postgres::Layout;
-use futures::StreamExt;
+use futures::TryStreamExt;
 
 use super::world::{HOSTILE, Outcome, World};
 
@@ -97,29 +97,44 @@ async fn no_row_is_read_to_attach() {
     }
 }
 
+/// From the moment in which they leave.
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_see_events_that_came_back() {
-    let world = World::by_ordering().await;
-    let annals = Options::new(world.database.settings())
-        .open()
-        .await
-        .unwrap();
-    let read = async || {
-        let events = annals
-            .query()
-            .current_events_by_tag("tag 2", Offset::start());
-        let events: Vec<_> = events.map(|it| it.unwrap().offset).collect().await;
-        events
-    };
-    let all = read().await;
-    for command in ["detach", "archive", "verify", "drop"] {
-        world.does(command, &["j_0"]).await;
+async fn readers_are_told_what_they_lack_and_see_it_again() {
+    for (layout, id) in [
+        (Layout::Ordering, "Account|0"),
+        (Layout::Nested, HOSTILE[0]),
+    ] {
+        let world = World::of(layout).await;
+        let partition = world.partitions[0].as_str();
+        let annals = Options::new(world.database.settings())
+            .open()
+            .await
+            .unwrap();
+        let id = PersistenceId::parse(id).unwrap();
+        let read = async || {
+            let (queries, first) = (annals.query(), SequenceNumber::FIRST);
+            let by_tag = queries.current_events_by_tag("tag 2", Offset::start());
+            let by_id = queries.current_events_by_persistence_id(&id, first, SequenceNumber::MAX);
+            let by_tag: Result<Vec<_>, _> = by_tag.map_ok(|it| it.offset).try_collect().await;
+            let by_id: Result<Vec<_>, _> = by_id.map_ok(|it| it.offset).try_collect().await;
+            [by_tag, by_id]
+        };
+        let all = read().await.map(Result::unwrap);
+        for command in ["detach", "archive", "verify", "drop", "restore"] {
+            world.does(command, &[partition]).await;
+            let noted = "select coalesce(archive, '') from partition_life";
+            let noted = world.one(noted).await;
+            for result in read().await {
+                let Err(QueryError::Detached { archive, .. }) = result else {
+                    panic!("{result:?} after {command}");
+                };
+                assert_eq!(archive.unwrap_or_default(), noted);
+            }
+        }
+        world.does("attach", &[partition]).await;
+        assert_eq!(read().await.map(Result::unwrap), all);
+        annals.shutdown().await;
     }
-    assert!(read().await.len() < all.len());
-    world.does("restore", &["j_0"]).await;
-    world.does("attach", &["j_0"]).await;
-    assert_eq!(read().await, all);
-    annals.shutdown().await;
 }
 
 #[tokio::test]

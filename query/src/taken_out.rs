@@ -2,7 +2,7 @@
 //! rather than given less of it.
 
 use annals_persistence::{Offset, PersistenceId};
-use annals_postgres::Pool;
+use annals_postgres::{Layout, Pool};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -65,7 +65,9 @@ impl<'a> TakenOut<'a> {
         shape: &KnownShape,
         pass_over: bool,
     ) -> Result<Self, ReadError> {
-        let matters = !pass_over && shape.get(pool).await?.has_partition_life;
+        let shape = shape.get(pool).await?;
+        let divided = shape.layout != Layout::Flat && shape.has_partition_life;
+        let matters = divided && !pass_over;
         Ok(Self { pool, matters })
     }
 

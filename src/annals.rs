@@ -30,6 +30,7 @@ pub struct Annals {
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
+    pool: Pool,
     entities: Entities,
     journal: JournalRef,
     snapshots: SnapshotRef,
@@ -89,8 +90,8 @@ impl Annals {
         let early = options
             .early_orderings
             .unwrap_or_else(|| early_orderings(journal.shape()));
-        let query = Queries::beside_early_writers(&settings, pool, journal.commits(), early);
-        let query = query.await?;
+        let commits = journal.commits();
+        let query = Queries::beside_early_writers(&settings, pool.clone(), commits, early).await?;
         let journal = match options.breaker {
             Some(settings) => CircuitBreaker::around(journal.journal().clone(), settings).await,
             None => journal.journal().clone(),
@@ -110,6 +111,7 @@ impl Annals {
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
+                pool,
                 entities: Entities::with(journal.clone(), snapshots.clone(), entities),
                 journal,
                 snapshots,
@@ -218,6 +220,10 @@ impl Annals {
     /// Stop them before [`Self::shutdown`]: without queries they end.
     pub fn projections(&self) -> &Projections {
         &self.inner.projections
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.inner.pool
     }
 
     /// Where the data is.

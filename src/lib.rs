@@ -1,6 +1,7 @@
 #![doc = include_str!("docs/annals.md")]
 
 mod annals;
+mod declared_readers;
 mod error;
 mod options;
 
@@ -47,5 +48,6 @@ pub use ractor;
 pub use tokio_postgres;
 
 pub use annals::Annals;
+pub use declared_readers::DeclareError;
 pub use error::OpenError;
 pub use options::Options;

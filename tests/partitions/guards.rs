@@ -1,3 +1,4 @@
+use annals::{Offset, Options};
 use annals_postgres::Layout;
 
 use super::world::{Outcome, World};
@@ -153,19 +154,22 @@ async fn a_projection_that_has_not_passed_it_keeps_a_partition() {
 #[tokio::test]
 async fn a_reader_that_has_not_passed_it_keeps_a_partition() {
     let world = World::by_ordering().await;
-    world
-        .sql("insert into reader_position values ('warehouse', 198), ('search', 5)")
-        .await;
+    let annals = Options::new(world.database.settings())
+        .open()
+        .await
+        .unwrap();
+    let declare = async |reader, offset| annals.declare_reader(reader, Offset::new(offset)).await;
+    declare("warehouse", 198).await.unwrap();
+    declare("search", 5).await.unwrap();
     world
         .refuses("j_1", "2 readers have not passed it: search, warehouse")
         .await;
-    world
-        .sql("delete from reader_position where reader = 'search'")
-        .await;
+    annals.withdraw_reader("search").await.unwrap();
     world
         .refuses("j_1", "1 readers have not passed it: warehouse")
         .await;
-    world.sql("update reader_position set read_to = 199").await;
+    declare("warehouse", 199).await.unwrap();
+    annals.shutdown().await;
     world.lets_go("j_1").await;
 }
 

@@ -6,7 +6,8 @@
 #   psql       its client
 #   pgbouncer  a pooler, for the tests of what goes through one
 # The linker, PostgreSQL and PgBouncer are installed where that needs no question: with apt-get, as root or by
-# a sudo that asks for no password. Whatever is missing then is named, and the script exits with 1.
+# a sudo that asks for no password. Whatever is missing then is named, and the script exits with 1. What a
+# script can do without it asks for by `wish`, which says what is missing and fails.
 
 readonly oldest_postgres=14
 
@@ -21,6 +22,12 @@ require() {
     printf '\n'
   done >&2
   exit 1
+}
+
+wish() {
+  "have_$1" || "install_$1" && return
+  "explain_$1" >&2
+  return 1
 }
 
 have_cargo() {

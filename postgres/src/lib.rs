@@ -9,6 +9,7 @@
 //! | many alike reads at the same time, which share queries | [`SharedReads`] |
 //! | what an error means for the caller | [`classify`], [`ErrorClass`] |
 //! | the tables | [`migrate`], [`migrate_as`], [`NewJournal`], [`schema_version`] |
+//! | what a migration would do | [`MigrationPlan`] |
 //! | how the journal is divided | [`Layout`], [`JournalShape`], [`Extent`] |
 //! | a server without installing a service | [`PrivateServer`] |
 //! | a fresh database for one test | `TestDatabase` (feature `test-database`) |
@@ -51,8 +52,8 @@ pub use extent::Extent;
 pub use journal_shape::{JournalShape, MetadataKeeper, ShapeError};
 pub use layout::Layout;
 pub use migration::{
-    MigrateError, Migrated, Origin, SequenceError, check_ordering_sequence, migrate, migrate_as,
-    schema_version,
+    MigrateError, Migrated, MigrationPlan, Origin, PlannedMigration, SequenceError,
+    check_ordering_sequence, migrate, migrate_as, schema_version,
 };
 pub use new_journal::NewJournal;
 pub use pool::{Pool, PoolError, Prepared, Question, ReadTransaction, Reader, Rows};

@@ -1,5 +1,6 @@
 mod catalog;
 mod error;
+mod plan_ahead;
 mod sequence;
 mod steps;
 
@@ -7,6 +8,7 @@ use tokio_postgres::{Client, Transaction};
 
 pub(crate) use catalog::Problem;
 pub use error::MigrateError;
+pub use plan_ahead::{MigrationPlan, PlannedMigration};
 pub use sequence::{SequenceError, check_ordering_sequence};
 
 use crate::{Layout, NewJournal, Settings, connect};

@@ -1,9 +1,12 @@
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
+use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::ids::Ids;
 use crate::migrate::Migrate;
 use crate::output::Form;
+use crate::projections;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
 use crate::tail::Tail;
@@ -41,6 +44,21 @@ pub(crate) enum Command {
     Tail(Tail),
     /// The newest snapshot of a persistence id.
     Snapshot(Snapshot),
+    /// Watch projections, and tell them what to do.
+    #[command(subcommand)]
+    Projections(projections::Command),
+    /// Look for what is wrong, and say what to do.
+    ///
+    /// Schema, indexes, holes in histories, metadata, sequences, transactions that hold up readers, partitions,
+    /// vacuum, settings. Reads only. Exit code 2 where something is bad.
+    Doctor(Doctor),
+    /// Completions for a shell: annals completions bash > /etc/bash_completion.d/annals
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// The manual page, for man -l -
+    Man,
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -3,13 +3,16 @@
 //! It starts neither writers nor maintainers: what it does not say that it changes, it only reads.
 
 mod arguments;
+mod completions;
 mod connection;
+mod doctor;
 mod events;
 mod failure;
 mod ids;
 mod migrate;
 mod output;
 mod payload_view;
+mod projections;
 mod reading;
 mod redacted;
 mod snapshot;
@@ -56,6 +59,10 @@ async fn run(arguments: Arguments) -> Result<Done, Failure> {
         Command::Ids(what) => ids::run(&reach()?, what, &mut output).await,
         Command::Events(what) => events::run(&reach()?, what, &mut output).await,
         Command::Tail(what) => tail::run(&reach()?, what, &mut output).await,
+        Command::Doctor(what) => doctor::run(&reach()?, what, &mut output).await,
+        Command::Completions { shell } => completions::run(shell, &mut output),
+        Command::Man => completions::man(&mut output),
+        Command::Projections(what) => projections::run(&reach()?, what, &mut output).await,
         Command::Snapshot(what) => snapshot::run(&reach()?, what, &mut output).await,
     };
     let flushed = output.flush();

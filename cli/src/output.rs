@@ -42,10 +42,6 @@ impl Output {
         }
     }
 
-    pub(crate) const fn is_json(&self) -> bool {
-        matches!(self.form, Form::Json)
-    }
-
     /// One answer as a whole.
     pub(crate) fn document(
         &mut self,

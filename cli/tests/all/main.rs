@@ -1,8 +1,11 @@
 //! The program as its users see it: run against a database, with events that entities wrote.
 
 mod accounts;
+mod doctor;
+mod help;
 mod migrating;
 mod passwords;
+mod projecting;
 mod prompt;
 mod reading;
 mod stats;

@@ -1,9 +1,9 @@
 use annals::{DeleteEvents, Layout, NewJournal, Options, PersistenceId, SequenceNumber};
-use annals_postgres::TestDatabase;
+use annals_postgres::{PrivateServer, TestDatabase, connect, migrate};
 use serde_json::Value;
 
 use crate::accounts::three;
-use crate::prompt::at;
+use crate::prompt::{answer, at, program};
 
 /// What the doctor says of one check: how bad, and in which words.
 fn said(database: &TestDatabase, check: &str) -> (String, String) {
@@ -191,4 +191,39 @@ async fn no_journal_is_bad_and_no_more_is_asked() {
     sql(&database, "create schema empty").await;
     let answer = at(&database, &["doctor", "--schema", "empty"]).ended(2);
     assert!(answer.stdout.contains("there is no journal"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prepared_transaction_is_named_with_its_end() {
+    let server = PrivateServer::builder()
+        .durable(false)
+        .settings([("max_prepared_transactions", "4")])
+        .start()
+        .await
+        .unwrap();
+    migrate(&server.settings()).await.unwrap();
+    let connection = connect(&server.settings()).await.unwrap();
+    let prepare =
+        "begin; lock journal in row exclusive mode; select nextval('journal_ordering_seq');
+        insert into tags (name) values ('x'); prepare transaction 'o''hara'";
+    connection.batch_execute(prepare).await.unwrap();
+    // Behind the number that was drawn, so that readers must know what becomes of it.
+    let event = "insert into journal (persistence_id, sequence_number, message, tags, metadata)
+        values ('a|1', 1, '', '{}', '{}')";
+    connection.batch_execute(event).await.unwrap();
+    let mut settings = program();
+    settings.env("DATABASE_URL", server.url());
+    let doctor = answer(settings.args(["doctor"])).json();
+    let findings = doctor["findings"].as_array().unwrap().iter();
+    let finding = findings.clone().find(|it| it["check"] == "transactions");
+    let finding = finding.unwrap();
+    assert!(text(finding, "what").starts_with("the prepared transaction o'hara is open for"));
+    assert_eq!(
+        text(finding, "remedy"),
+        "commit prepared 'o''hara', or rollback prepared 'o''hara'"
+    );
+    let mut stats = program();
+    stats.env("DATABASE_URL", server.url());
+    let stats = answer(stats.args(["stats"])).json();
+    assert_eq!(stats["horizon_held_by"], serde_json::json!([null]));
 }

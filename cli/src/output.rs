@@ -89,12 +89,19 @@ impl Output {
                     true => table.enforce_styling(),
                     false => table.force_no_tty(),
                 };
+                // A terminal that does not know its size says 0.
+                if table.width().is_some_and(|it| it < NARROWEST) {
+                    table.set_width(NARROWEST);
+                }
                 writeln!(self.to, "{}", table.trim_fmt())?;
             }
         }
         Ok(())
     }
 }
+
+/// Where a table gets no narrower, and a terminal wraps its lines.
+const NARROWEST: u16 = 60;
 
 /// A piece of an answer for people.
 pub(crate) enum Part {

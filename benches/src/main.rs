@@ -6,6 +6,7 @@
 mod cases;
 mod ceiling;
 mod database;
+mod drill;
 mod entities;
 mod growth;
 mod journal;
@@ -28,6 +29,7 @@ use clap::{Parser, Subcommand};
 use glob::Pattern;
 
 use crate::database::Server;
+use crate::drill::Drill;
 use crate::rounds::Plan;
 use crate::soak::Soak;
 use crate::writers::Work;
@@ -113,6 +115,24 @@ enum Bench {
         /// One reader that trusts numbers instead of ours, to see what the harness catches
         #[arg(long)]
         naive: bool,
+    },
+    /// Whether partitions that leave and come back lose an event or hold anybody up, on a server of its own
+    Drill {
+        /// Events before anybody else writes
+        #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(i64).range(1200..))]
+        events: i64,
+        /// 120,000 events
+        #[arg(long)]
+        quick: bool,
+        /// ordering or nested; both unless told otherwise
+        #[arg(long, value_parser = layout)]
+        layout: Option<Layout>,
+        /// Of the server
+        #[arg(long, default_value = "1GB")]
+        shared_buffers: String,
+        /// Seconds without any step, for what a stall is compared with
+        #[arg(long, default_value_t = 30)]
+        baseline: u64,
     },
     /// The other process of a soak
     #[command(hide = true)]
@@ -235,6 +255,26 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 naive,
             };
             on_a_server(async |server| soak::run(server, soak).await).await
+        }
+        Bench::Drill {
+            events,
+            quick,
+            layout,
+            shared_buffers,
+            baseline,
+        } => {
+            let layouts = match layout {
+                Some(Layout::Flat) => return Err("the flat layout has no partitions".into()),
+                Some(layout) => vec![layout],
+                None => vec![Layout::Ordering, Layout::Nested],
+            };
+            drill::run(&Drill {
+                events: if quick { 120_000 } else { events },
+                layouts,
+                shared_buffers,
+                baseline: Duration::from_secs(baseline),
+            })
+            .await
         }
         Bench::SoakWrite {
             seconds,

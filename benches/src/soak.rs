@@ -3,7 +3,7 @@
 //! them, compared with the table at the end.
 
 mod readers;
-mod verdict;
+pub(crate) mod verdict;
 pub(crate) mod writers;
 
 use std::error::Error;

@@ -2,19 +2,19 @@ use std::fmt;
 
 /// What one reader was given, compared with what it should have been given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Verdict {
-    pub(super) reader: String,
-    pub(super) expected: usize,
-    pub(super) missed: usize,
-    pub(super) doubled: usize,
-    pub(super) out_of_order: usize,
+pub(crate) struct Verdict {
+    pub(crate) reader: String,
+    pub(crate) expected: usize,
+    pub(crate) missed: usize,
+    pub(crate) doubled: usize,
+    pub(crate) out_of_order: usize,
     /// It began again behind its last event so often.
-    pub(super) restarts: usize,
+    pub(crate) restarts: usize,
 }
 
 impl Verdict {
     /// `expected` ascends; `given` is in the order in which it was given.
-    pub(super) fn of(reader: &str, expected: &[i64], given: &[i64], restarts: usize) -> Self {
+    pub(crate) fn of(reader: &str, expected: &[i64], given: &[i64], restarts: usize) -> Self {
         let out_of_order = given.windows(2).filter(|pair| pair[1] < pair[0]).count();
         let mut sorted = given.to_vec();
         sorted.sort_unstable();
@@ -33,7 +33,7 @@ impl Verdict {
         }
     }
 
-    pub(super) const fn add(&mut self, other: &Self) {
+    pub(crate) const fn add(&mut self, other: &Self) {
         self.missed += other.missed;
         self.doubled += other.doubled;
         self.out_of_order += other.out_of_order;

@@ -10,3 +10,4 @@ mod partitions;
 mod pooling;
 mod projecting;
 mod reading;
+mod roles;

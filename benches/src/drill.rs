@@ -4,6 +4,7 @@
 mod filled;
 mod life;
 mod readers;
+mod waits;
 mod writers;
 
 use std::error::Error;
@@ -16,6 +17,7 @@ use tokio::task::JoinHandle;
 use filled::Filled;
 use life::{Life, Step};
 use readers::Reader;
+use waits::Waits;
 use writers::Writers;
 
 /// What is asked of a run.
@@ -106,6 +108,7 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
     let annals = Options::new(settings.clone()).open().await?;
     let reading = Reader::of_both_kinds(&annals, &filled)?;
     let long = read_for_ever(connect(&administrator(&settings)?).await?);
+    let waits = Waits::watch(connect(&administrator(&settings)?).await?);
     let writers = Writers::start(&annals, &filled.ids).await?;
     // The first seconds are those of the caches.
     tokio::time::sleep(drill.baseline / 4).await;
@@ -118,15 +121,18 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
     let written = writers.stop().await?;
     long.abort();
 
-    println!("{layout}: the longest append while a step ran, and how many took longer than 25 ms");
+    println!(
+        "{layout}: the longest append while a step ran, how many took longer than 25 ms, and the longest wait of one for a lock"
+    );
     for step in steps.iter().chain([&quiet]) {
         let (longest, over) = written.longest(step.begin, step.end);
         println!(
-            "{:<10} {:>9.1} ms  {over:>5} of {:>7} in {:>6.1} s, {} kills",
+            "{:<10} {:>9.1} ms  {over:>5} of {:>7} in {:>6.1} s, {:>6.1} ms, {} kills",
             step.name,
             milliseconds(longest),
             written.count(step.begin, step.end),
             (step.end - step.begin).as_secs_f64(),
+            milliseconds(waits.longest(step.begin, step.end)),
             step.kills,
         );
     }

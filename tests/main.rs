@@ -6,6 +6,7 @@ mod entities;
 mod jvm_rows;
 mod moving;
 mod opening;
+mod operations;
 mod partitions;
 mod pooling;
 mod projecting;

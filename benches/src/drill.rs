@@ -47,7 +47,7 @@ pub(crate) async fn run(drill: &Drill) -> Result<(), Box<dyn Error>> {
     if lines.iter().all(Line::is_whole) {
         Ok(())
     } else {
-        Err("the journal is not what it was".into())
+        Err("the journal is not what it was, or a write failed: see above".into())
     }
 }
 
@@ -65,11 +65,14 @@ struct Line {
     stall: Duration,
     baseline: Duration,
     same_content: bool,
+    failed_writes: usize,
 }
 
 impl Line {
     const fn is_whole(&self) -> bool {
-        self.same_content && self.lost + self.doubled + self.unreadable == 0
+        self.same_content
+            && self.failed_writes == 0
+            && self.lost + self.doubled + self.unreadable == 0
     }
 }
 
@@ -135,6 +138,9 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
             milliseconds(waits.longest(step.begin, step.end)),
             step.kills,
         );
+        for why in written.failed(step.begin, step.end) {
+            println!("  a write failed: {why}");
+        }
     }
     let after = filled.content(&admin).await?;
     println!("{layout}: {after}");
@@ -154,6 +160,10 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
             .unwrap_or_default(),
         baseline: written.longest(quiet.begin, quiet.end).0,
         same_content: before == after,
+        failed_writes: steps
+            .iter()
+            .map(|step| written.failed(step.begin, step.end).count())
+            .sum(),
     };
     let deadline = Instant::now() + PATIENCE;
     for reader in reading {

@@ -18,7 +18,15 @@ const BAR: Duration = Duration::from_millis(25);
 /// A writer a persistence id, one event a write.
 pub(super) struct Writers {
     stop: Arc<AtomicBool>,
-    tasks: JoinSet<Result<(String, i64, Vec<Append>), Failure>>,
+    tasks: JoinSet<Result<Log, Failure>>,
+}
+
+/// Of one writer.
+struct Log {
+    id: String,
+    last: i64,
+    appends: Vec<Append>,
+    failed: Vec<Failed>,
 }
 
 #[derive(Clone, Copy)]
@@ -27,9 +35,22 @@ struct Append {
     took: Duration,
 }
 
+impl Append {
+    fn is_within(&self, begin: Instant, end: Instant) -> bool {
+        self.begin < end && self.begin + self.took > begin
+    }
+}
+
+/// An append without an answer that it is stored: when, and what was said instead.
+struct Failed {
+    append: Append,
+    why: String,
+}
+
 /// What they have written.
 pub(super) struct Written {
     appends: Vec<Append>,
+    failed: Vec<Failed>,
     /// The last acknowledged sequence number of each persistence id.
     pub(super) last: Vec<(String, i64)>,
 }
@@ -41,33 +62,53 @@ impl Writers {
         for id in ids {
             let mut last = highest(annals.journal(), id).await?;
             let mut writer = ProtocolWriter::at(annals.journal(), id.clone(), last.next(), 1)?;
-            let (id, stop) = (id.clone(), Arc::clone(&stop));
+            let (id, stop, journal) = (id.clone(), Arc::clone(&stop), annals.journal().clone());
             tasks.spawn(async move {
-                let mut appends = Vec::new();
+                let (mut appends, mut failed) = (Vec::new(), Vec::new());
                 while !stop.load(Ordering::Relaxed) {
                     let begin = Instant::now();
-                    writer.write().await?;
+                    let outcome = writer.write().await;
                     let took = begin.elapsed();
-                    appends.push(Append { begin, took });
-                    last = last.next();
+                    let append = Append { begin, took };
+                    appends.push(append);
+                    match outcome {
+                        Ok(_) => last = last.next(),
+                        Err(failure) => {
+                            let why = failure.to_string();
+                            failed.push(Failed { append, why });
+                            let found = highest(&journal, &id).await;
+                            last = found.map_err(|failure| failure.to_string())?;
+                            writer = ProtocolWriter::at(&journal, id.clone(), last.next(), 1)
+                                .map_err(|failure| failure.to_string())?;
+                        }
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
-                Ok((id, last.get(), appends))
+                Ok(Log {
+                    id,
+                    last: last.get(),
+                    appends,
+                    failed,
+                })
             });
         }
         Ok(Self { stop, tasks })
     }
 
-    /// An error where a write failed: no step may cost one.
     pub(super) async fn stop(mut self) -> Result<Written, Box<dyn Error>> {
         self.stop.store(true, Ordering::Relaxed);
-        let (mut appends, mut last) = (Vec::new(), Vec::new());
+        let (mut appends, mut failed, mut last) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(writer) = self.tasks.join_next().await {
-            let (id, number, some) = writer?.map_err(|failure| failure as Box<dyn Error>)?;
-            appends.extend(some);
-            last.push((id, number));
+            let log = writer?.map_err(|failure| failure as Box<dyn Error>)?;
+            appends.extend(log.appends);
+            failed.extend(log.failed);
+            last.push((log.id, log.last));
         }
-        Ok(Written { appends, last })
+        Ok(Written {
+            appends,
+            failed,
+            last,
+        })
     }
 }
 
@@ -86,9 +127,17 @@ impl Written {
         self.during(begin, end).count()
     }
 
+    /// What was said to appends that failed then: no step may cost one.
+    pub(super) fn failed(&self, begin: Instant, end: Instant) -> impl Iterator<Item = &str> {
+        self.failed
+            .iter()
+            .filter(move |it| it.append.is_within(begin, end))
+            .map(|it| it.why.as_str())
+    }
+
     fn during(&self, begin: Instant, end: Instant) -> impl Iterator<Item = &Append> {
         self.appends
             .iter()
-            .filter(move |append| append.begin < end && append.begin + append.took > begin)
+            .filter(move |append| append.is_within(begin, end))
     }
 }

@@ -30,7 +30,6 @@ pub struct Annals {
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    pool: Pool,
     entities: Entities,
     journal: JournalRef,
     snapshots: SnapshotRef,
@@ -91,7 +90,7 @@ impl Annals {
             .early_orderings
             .unwrap_or_else(|| early_orderings(journal.shape()));
         let commits = journal.commits();
-        let query = Queries::beside_early_writers(&settings, pool.clone(), commits, early).await?;
+        let query = Queries::beside_early_writers(&settings, pool, commits, early).await?;
         let journal = match options.breaker {
             Some(settings) => CircuitBreaker::around(journal.journal().clone(), settings).await,
             None => journal.journal().clone(),
@@ -111,7 +110,6 @@ impl Annals {
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
-                pool,
                 entities: Entities::with(journal.clone(), snapshots.clone(), entities),
                 journal,
                 snapshots,
@@ -220,10 +218,6 @@ impl Annals {
     /// Stop them before [`Self::shutdown`]: without queries they end.
     pub fn projections(&self) -> &Projections {
         &self.inner.projections
-    }
-
-    pub(crate) fn pool(&self) -> &Pool {
-        &self.inner.pool
     }
 
     /// Where the data is.

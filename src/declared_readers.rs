@@ -1,6 +1,6 @@
 //! How far readers have come that are no projections, where those who take partitions out can see it.
 
-use annals_postgres::{Pool, PoolError};
+use annals_postgres::{ConnectError, Settings, connect};
 use thiserror::Error;
 use tokio_postgres::types::ToSql;
 
@@ -12,7 +12,7 @@ use crate::{Annals, Offset};
 pub enum DeclareError {
     /// There is no connection.
     #[error("no connection; the position of before holds")]
-    Pool(#[from] PoolError),
+    Connect(#[from] ConnectError),
     /// The server refused: the tables are older than this program, or the role may not write to
     /// `reader_position`.
     #[error("the table reader_position cannot be written; the position of before holds")]
@@ -29,7 +29,7 @@ impl Annals {
     /// Says that the reader of that name has dealt with everything up to and with `offset` and needs what
     /// lies behind: `scripts/partitions` detaches no partition that holds any of it. It stands in the
     /// database until it is declared anew or withdrawn, whatever becomes of the reader; say it every few
-    /// seconds, not for each event. Projections need not be declared.
+    /// seconds, not for each event: it takes a connection of its own. Projections need not be declared.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -50,7 +50,7 @@ impl Annals {
     /// # Cancel safety
     /// It may be declared or not; declare it again.
     pub async fn declare_reader(&self, reader: &str, offset: Offset) -> Result<(), DeclareError> {
-        run(self.pool(), DECLARE, &[&reader, &offset.get()]).await
+        run(self.settings(), DECLARE, &[&reader, &offset.get()]).await
     }
 
     /// Says that the reader of that name needs nothing any more.
@@ -61,17 +61,19 @@ impl Annals {
     /// # Cancel safety
     /// As [`Self::declare_reader`].
     pub async fn withdraw_reader(&self, reader: &str) -> Result<(), DeclareError> {
-        run(self.pool(), WITHDRAW, &[&reader]).await
+        run(self.settings(), WITHDRAW, &[&reader]).await
     }
 }
 
 async fn run(
-    pool: &Pool,
+    settings: &Settings,
     sql: &str,
     arguments: &[&(dyn ToSql + Sync)],
 ) -> Result<(), DeclareError> {
-    let connection = pool.get().await?;
-    let statement = connection.prepared(sql).await?;
-    connection.execute(&statement, arguments).await?;
+    // One of the readers' would have to outlive `shutdown`.
+    let connection = connect(settings).await?;
+    let done = connection.execute(sql, arguments).await;
+    connection.close().await;
+    done?;
     Ok(())
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use annals_journal::{Import, Journal};
 use annals_persistence::{
     CircuitBreaker, DurableState, DurableStateRef, Entities, EntityError, EntityRef,
-    EntitySettings, EventSourced, JournalRef, QueryRef, SnapshotRef,
+    EntitySettings, EventSourced, JournalRef, Offset, QueryRef, SnapshotRef,
 };
 use annals_postgres::{
     JournalShape, Layout, MetadataKeeper, Pool, PrivateServer, Settings, migrate, migrate_as,
 };
 use annals_projection::Projections;
-use annals_query::Queries;
+use annals_query::{DeclareError, Queries};
 use annals_snapshot::SnapshotStore;
 use annals_state::DurableStateStore;
 
@@ -218,6 +218,44 @@ impl Annals {
     /// Stop them before [`Self::shutdown`]: without queries they end.
     pub fn projections(&self) -> &Projections {
         &self.inner.projections
+    }
+
+    /// Says that the reader of that name has dealt with everything up to and with `offset` and needs what
+    /// lies behind: `scripts/partitions` detaches no partition that holds any of it. It stands in the
+    /// database until it is declared anew or withdrawn, whatever becomes of the reader; say it every few
+    /// seconds, not for each event: it takes a connection of its own. Projections need not be declared.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use annals::{Annals, Offset};
+    ///
+    /// let annals = Annals::embedded().await?;
+    /// annals.declare_reader("search index", Offset::new(41_000)).await?;
+    /// annals.withdraw_reader("search index").await?;
+    /// # annals.shutdown().await;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The server cannot be asked, or refuses.
+    ///
+    /// # Cancel safety
+    /// It may be declared or not; declare it again.
+    pub async fn declare_reader(&self, reader: &str, offset: Offset) -> Result<(), DeclareError> {
+        annals_query::declare_reader(self.settings(), reader, offset).await
+    }
+
+    /// Says that the reader of that name needs nothing any more.
+    ///
+    /// # Errors
+    /// As [`Self::declare_reader`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::declare_reader`].
+    pub async fn withdraw_reader(&self, reader: &str) -> Result<(), DeclareError> {
+        annals_query::withdraw_reader(self.settings(), reader).await
     }
 
     /// Where the data is.

@@ -1,7 +1,6 @@
 #![doc = include_str!("docs/annals.md")]
 
 mod annals;
-mod declared_readers;
 mod error;
 mod options;
 
@@ -43,11 +42,10 @@ pub use annals_projection::{
     self as projection, EventHandler, Handled, OnFailure, Projection, Projections,
     TransactionHandler,
 };
-pub use annals_query::metric_names;
+pub use annals_query::{DeclareError, metric_names};
 pub use ractor;
 pub use tokio_postgres;
 
 pub use annals::Annals;
-pub use declared_readers::DeclareError;
 pub use error::OpenError;
 pub use options::Options;

@@ -7,9 +7,9 @@
 //! rows in the same way.
 
 mod actor;
-mod bell;
 mod by_persistence_id;
 mod catch_up;
+mod declared_readers;
 mod delivery;
 mod early;
 mod events;
@@ -18,6 +18,7 @@ mod horizon;
 mod horizon_error;
 mod horizon_ref;
 pub mod metric_names;
+mod notices;
 mod page_size;
 mod persistence_ids;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod tail;
 mod taken_out;
 mod watcher;
 
+pub use declared_readers::{DeclareError, declare_reader, withdraw_reader};
 pub use horizon_error::HorizonError;
 pub use horizon_ref::{Following, HorizonRef, NumberedTable};
 pub use queries::Queries;

@@ -64,14 +64,13 @@ impl SharedTail {
         horizon: HorizonRef,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (requests, inbox) = mpsc::unbounded_channel();
-        let known = Arc::default();
+        let position = Arc::default();
         let task = Task {
             names: TagNames::new(pool.clone()),
             pool,
             horizon,
             following: None,
-            position: 0,
-            known: Arc::clone(&known),
+            position: Arc::clone(&position),
             recent: Recent::default(),
             audience: Audience::default(),
             subscribers: HashMap::new(),
@@ -79,10 +78,7 @@ impl SharedTail {
             page: PageSize::new(),
             rows: EventRows::default(),
         };
-        let tail = Self {
-            requests,
-            position: known,
-        };
+        let tail = Self { requests, position };
         (tail, task.run(inbox))
     }
 
@@ -120,9 +116,7 @@ struct Task {
     /// While there are subscribers.
     following: Option<Following>,
     /// All subscribers have been given what lies here and before.
-    position: i64,
-    /// The same, for those who want to know.
-    known: Arc<AtomicI64>,
+    position: Arc<AtomicI64>,
     recent: Recent,
     audience: Audience,
     subscribers: HashMap<u64, Subscriber>,
@@ -162,7 +156,7 @@ impl Task {
                 Some(following) => tokio::select! {
                     biased;
                     request = inbox.recv() => request,
-                    settled = following.beyond(self.position) => {
+                    settled = following.beyond(self.position.load(Ordering::Relaxed)) => {
                         let read = match settled {
                             Ok(settled) => self.read(settled).await,
                             Err(error) => Err(error.into()),
@@ -210,7 +204,8 @@ impl Task {
             self.following = Some(self.horizon.follow()?);
         }
         let mut missed = Vec::new();
-        if after < self.position {
+        let position = self.position();
+        if after < position {
             let Some(behind) = self.recent.behind(after) else {
                 return Ok(None);
             };
@@ -231,14 +226,14 @@ impl Task {
         if !missed.is_empty() {
             let news = News {
                 events: missed,
-                up_to: self.position,
+                up_to: position,
                 bytes: 0,
             };
             outlet.give(news, FOR_ONE);
         }
         let subscriber = Subscriber {
             outlet,
-            after: after.max(self.position),
+            after: after.max(position),
             gathered: News::none(),
         };
         self.subscribers.insert(self.next, subscriber);
@@ -257,7 +252,8 @@ impl Task {
 
     async fn read(&mut self, settled: i64) -> Result<(), ReadError> {
         let limit = self.page.rows();
-        let arguments: [&(dyn ToSql + Sync); 3] = [&self.position, &settled, &(limit as i64)];
+        let position = self.position();
+        let arguments: [&(dyn ToSql + Sync); 3] = [&position, &settled, &(limit as i64)];
         let rows = rows(&self.pool, NEWS, &arguments).await?;
         let bytes = rows.iter().map(Row::raw_size_bytes).sum();
         self.page.learn(rows.len(), bytes);
@@ -266,16 +262,19 @@ impl Task {
             _ => settled,
         };
         self.names.learn(rows.iter().flat_map(tag_numbers)).await?;
-        let mut batch = Batch::new(self.position, up_to, rows, &self.names);
+        let mut batch = Batch::new(position, up_to, rows, &self.names);
         self.give(&mut batch);
         self.move_to(up_to);
         self.recent.push(batch);
         Ok(())
     }
 
-    fn move_to(&mut self, position: i64) {
-        self.position = position;
-        self.known.store(position, Ordering::Release);
+    fn position(&self) -> i64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    fn move_to(&self, position: i64) {
+        self.position.store(position, Ordering::Release);
     }
 
     /// To each who wants some of it.

@@ -7,12 +7,12 @@ use annals_persistence::SharedError;
 use annals_postgres::Settings;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::bell::Bell;
 use crate::early::Early;
 use crate::eyes::{Eyes, PAGE};
 use crate::horizon::Horizon;
 use crate::horizon_error::LookError;
 use crate::horizon_ref::{Follower, HorizonRef, Latest, NumberedTable, Request};
+use crate::notices::Notices;
 use crate::recovered::Recovered;
 use crate::stuck::Stuck;
 
@@ -54,7 +54,7 @@ impl Watcher {
     ) -> HorizonRef {
         let (requests, inbox) = mpsc::unbounded_channel();
         let (latest, known) = watch::channel(Latest::default());
-        let (follow, notices) = Bell::hang(table, settings.clone(), commits.clone());
+        let (follow, notices) = Notices::between(table, settings.clone(), commits.clone());
         let watcher = Self {
             table,
             settings,

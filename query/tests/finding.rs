@@ -73,8 +73,13 @@ async fn a_reader_that_stalls_leaves_its_connection_to_others() {
 #[tokio::test]
 async fn a_session_that_dies_under_a_stream_costs_the_reader_nothing() {
     let journal = Journal::with_a_rare_tag().await;
-    let mut killed = 0;
+    let (mut killed, mut rounds) = (0, 0);
     while killed == 0 {
+        rounds += 1;
+        assert!(
+            rounds < 100,
+            "no stream was under way when it was looked for"
+        );
         let mut events = journal.read().await;
         let first = next(&mut events).await.offset.get();
         killed = journal.kill_streams().await;

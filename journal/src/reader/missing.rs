@@ -42,9 +42,6 @@ where journal.oid = 'journal'::regclass and detached.oid <> journal.oid \
     where index.indrelid = detached.oid and index.indisvalid and key.attname = 'persistence_id') \
 order by detached.relname";
 
-/// Whether anything was dropped on record.
-const KEEPS_RECORD: &str = "select to_regclass('partition_life') is not null";
-
 /// The first of the partitions on record, dropped or about to be, that may hold the event $2 of the
 /// persistence id $1, and the last sequence number there where they are all of that id. In the layout by
 /// ordering it is one whose orderings lie between those of the events before and behind the hole, whose
@@ -110,7 +107,11 @@ impl Missing {
                 return Ok(Hole { first, last, fate });
             }
         }
-        let dropped = self.dropped(&connection, first, last).await;
+        let shape = connection.journal_shape().await.map_err(shared)?;
+        let dropped = match shape.has_partition_life {
+            true => self.dropped(&connection, first, last).await,
+            false => Ok(None),
+        };
         Ok(dropped.map_err(shared)?.unwrap_or(Hole::lost(first, last)))
     }
 
@@ -120,10 +121,6 @@ impl Missing {
         first: SequenceNumber,
         last: SequenceNumber,
     ) -> Result<Option<Hole>, tokio_postgres::Error> {
-        let keeps_record = connection.query_one(KEEPS_RECORD, &[]).await?;
-        if !keeps_record.try_get::<_, bool>(0)? {
-            return Ok(None);
-        }
         let wanted: [&(dyn ToSql + Sync); 3] =
             [&self.persistence_id.as_str(), &first.get(), &last.get()];
         let Some(row) = connection.query_opt(DROPPED, &wanted).await? else {

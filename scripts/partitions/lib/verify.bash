@@ -15,11 +15,7 @@ verify_one() {
       return
       ;;
   esac
-  if ! archive_of_this_table; then
-    refuse 'its archive is of no use'
-    unverified
-    return
-  fi
+  archive_of_this_table || return 0
   if [ "$dry_run" = yes ]; then
     tell would "read $location$key.dump and compare it with the table"
     return
@@ -51,12 +47,16 @@ verify_one() {
   tell 'done' "verified: $location$key.dump is equal to the table"
 }
 
-# Opens the archive that is noted of $partition, if it is whole and comes from this table.
+# Opens the archive that is noted of $partition; refused if it is not whole or not of this table.
 archive_of_this_table() {
   locate
-  open_archive || return 1
-  files server belongs
-  ! reasons
+  if open_archive; then
+    files server belongs
+    reasons || return 0
+  fi
+  refuse 'its archive is of no use'
+  unverified
+  return 1
 }
 
 # What was verified once and is not any more.

@@ -12,7 +12,7 @@ use crate::horizon_ref::NumberedTable;
 ///
 /// It is a hint and nothing else: who misses it, or gets none, looks a little later. So whatever goes
 /// wrong here is tried again at leisure and nobody's error.
-pub(crate) struct Bell {
+pub(crate) struct Notices {
     table: NumberedTable,
     settings: Settings,
     commits: watch::Receiver<u64>,
@@ -32,20 +32,20 @@ const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// Listeners share a lock that a notifier tries to get for itself: it gets it when nobody else listens, and
 /// says nothing then. The listener of the same session does not count.
-const RING: &str = "select pg_notify($1, '') where not pg_try_advisory_xact_lock($2, $3)";
+const NOTIFY: &str = "select pg_notify($1, '') where not pg_try_advisory_xact_lock($2, $3)";
 const LOCK_CLASS: i32 = 1_650_814_060;
 
-impl Bell {
+impl Notices {
     /// For `commits` of this process to `table`. Listens while the first result holds true, and until it is
     /// dropped; the second one changes with each notice of another process.
-    pub(crate) fn hang(
+    pub(crate) fn between(
         table: NumberedTable,
         settings: Settings,
         commits: watch::Receiver<u64>,
     ) -> (watch::Sender<bool>, watch::Receiver<u64>) {
         let (follow, followed) = watch::channel(false);
         let (heard, notices) = watch::channel(0);
-        let bell = Self {
+        let exchange = Self {
             table,
             settings,
             commits,
@@ -53,7 +53,7 @@ impl Bell {
             heard,
             owes: false,
         };
-        tokio::spawn(bell.run());
+        tokio::spawn(exchange.run());
         (follow, notices)
     }
 
@@ -105,7 +105,7 @@ impl Bell {
         let row = connection.query_one(&place, &[]).await?;
         let (schema, ourselves): (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
         let channel = format!("annals_{name}_{}", schema.cast_unsigned());
-        let ring = connection.prepare(RING).await?;
+        let notify = connection.prepare(NOTIFY).await?;
         let (mut listens, mut next) = (false, Instant::now());
         loop {
             let follows = *self.followed.borrow_and_update();
@@ -122,11 +122,11 @@ impl Bell {
             }
             if self.owes && next <= Instant::now() {
                 self.commits.mark_unchanged();
-                let rung = connection
-                    .execute(&ring, &[&channel, &LOCK_CLASS, &schema])
+                let told = connection
+                    .execute(&notify, &[&channel, &LOCK_CLASS, &schema])
                     .await?;
                 self.owes = false;
-                next = Instant::now() + if rung == 0 { NOBODY } else { EVERY };
+                next = Instant::now() + if told == 0 { NOBODY } else { EVERY };
             }
             tokio::select! {
                 changed = self.followed.changed() => if changed.is_err() {
@@ -171,7 +171,7 @@ mod tests {
         fn at(settings: &Settings) -> Self {
             let (commits, committed) = watch::channel(0);
             let table = NumberedTable::JOURNAL;
-            let (follow, notices) = Bell::hang(table, settings.clone(), committed);
+            let (follow, notices) = Notices::between(table, settings.clone(), committed);
             Self {
                 commits,
                 follow,

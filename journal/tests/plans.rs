@@ -1,10 +1,11 @@
 //! Which indexes the statements use, by the server's own count of what was read.
 
-use annals_persistence::{DeleteEvents, Payload, ReplaceEvent};
+use annals_persistence::{DeleteEvents, Payload, ReplaceEvent, ReplayEvents};
+use annals_postgres::{Layout, TestDatabase};
 
 use crate::hold::Hold;
 use crate::replays::{Gathering, all, ask};
-use crate::store::{Store, accepted, until};
+use crate::store::{ONE_LANE, Store, accepted, partitions_of, until};
 use crate::writes::{conflict, id, number, send, write};
 
 /// 200 histories of 100 events and one of 3,000.
@@ -172,4 +173,68 @@ async fn a_replacement_reads_its_event() {
     }
     let read = entries_read(&store).await;
     assert!((TIMES..=3 * TIMES).contains(&read), "{read}");
+}
+
+/// Four histories that grow side by side through four partitions of 30,000 numbers.
+const LONG: &str = "
+set annals.writer = 'on';
+do $$ begin for n in 0..4 loop execute format(
+    'create table if not exists long_%1$s (like journal including all);
+     create unique index on long_%1$s (persistence_id, sequence_number);
+     alter table journal attach partition long_%1$s for values from (%2$s) to (%3$s)', n, n * 30000, (n + 1) * 30000);
+end loop; end $$;
+insert into journal (ordering, persistence_id, sequence_number, message, metadata)
+select nextval('journal_ordering_seq'), 'long-' || n % 4, n / 4 + 1, '\\x00', '{\"sid\": 4, \"wid\": \"w\", \"t\": 1}'
+from generate_series(0, 119990) as n;
+insert into journal_metadata (persistence_id, max_sequence_number, max_ordering, min_ordering)
+select persistence_id, max(sequence_number), max(ordering), min(ordering) from journal group by persistence_id;
+analyze journal";
+
+/// Entries of all indexes of all partitions, and rows of whole tables.
+const READ_OF_ALL: &str = "\
+select (sum(idx_tup_read) + (select sum(seq_tup_read) from pg_stat_user_tables where relname like 'long%'))::int8 \
+from pg_stat_user_indexes where relname like 'long%'";
+
+/// The server once read all that is left of a history for each page, by the index on `ordering`, and sorted
+/// it: a history of 600,000 events in twelve partitions took five minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_history_in_several_partitions_is_read_once() {
+    let made = partitions_of(Layout::Ordering, 30_000);
+    let database = TestDatabase::create_as(&made).await.unwrap();
+    let filling = database.connect().await.unwrap();
+    filling.batch_execute(LONG).await.unwrap();
+    let store = Store::at(&database.settings(), ONE_LANE).await;
+    filling
+        .batch_execute("select pg_stat_reset()")
+        .await
+        .unwrap();
+    drop(filling);
+
+    // Two that share a query; one alone, from its first event on and from another.
+    let gathering = Gathering::begin(&store).await;
+    let mut replays = Vec::new();
+    for name in ["long-1", "long-2"] {
+        replays.push(ask(&store.journal, all(name)).await);
+    }
+    gathering.end(&store).await;
+    let mut given = 0;
+    for replay in replays {
+        given += replay.await.unwrap().collect().await.unwrap().len();
+    }
+    for from in [1, 20_000] {
+        let from = number(from);
+        let wanted = ReplayEvents {
+            from,
+            ..all("long-0")
+        };
+        let replay = store.journal.replay(wanted).await.unwrap();
+        given += replay.collect().await.unwrap().len();
+    }
+    assert_eq!(given, 3 * 29_998 + 9_999);
+    let read: i64 = store.statistics(READ_OF_ALL).await;
+    let given = i64::try_from(given).unwrap();
+    assert!(
+        (given..given + given / 5).contains(&read),
+        "{read} of {given}"
+    );
 }

@@ -60,11 +60,11 @@ impl Extent {
         match self {
             Self::Unknown => String::new(),
             Self::From => from,
-            // As one condition, the end would be read off the index.
-            Self::FromTo => {
-                let end = format!("coalesce({known}.max_ordering, 9223372036854775807)");
-                format!("{from} and (ordering < {end} or ordering <= {end})")
-            }
+            // Beside the beginning, a plain `<=` is taken for a range of which the server thinks that one event
+            // in two hundred lies in it, and that it reads off the index (docs/recovery.md).
+            Self::FromTo => format!(
+                "{from} and ordering <= any (array[coalesce({known}.max_ordering, 9223372036854775807)])"
+            ),
         }
     }
 

@@ -68,7 +68,8 @@ fn edges(extent: Extent) -> String {
 /// event stand its place in $1, from 1, what else is known of the highest sequence number, and whether it is
 /// marked. The highest is that of the last row unless there are more rows: it is looked up only where none
 /// came, or so many that there may be more. Numbers begin at 1, so that the last one of as many as were asked
-/// for has at least that number.
+/// for has at least that number. That numbers end somewhere tells the server that there are few of them; without, it
+/// reads all of a long history by another index, and sorts it.
 fn whole(extent: Extent) -> String {
     let (join, within) = (extent.join("wanted.id"), extent.within("known"));
     let highest = extent.highest("known", "wanted.id");
@@ -84,7 +85,8 @@ fn whole(extent: Extent) -> String {
          left join lateral ( \
            select deleted, {columns} from journal \
            where persistence_id = wanted.id and sequence_number > coalesce( \
-             (select deleted_to from journal_deletion where persistence_id = wanted.id), 0) {within} \
+             (select deleted_to from journal_deletion where persistence_id = wanted.id), 0) \
+             and sequence_number <= 9223372036854775807 {within} \
            order by sequence_number limit wanted.most \
          ) as events on true"
     )

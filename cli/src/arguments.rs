@@ -6,6 +6,7 @@ use crate::events::Events;
 use crate::ids::Ids;
 use crate::migrate::Migrate;
 use crate::output::Form;
+use crate::partitions;
 use crate::projections;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
@@ -16,7 +17,8 @@ use crate::tail::Tail;
 /// The server is found as psql finds it: by --url, DATABASE_URL, PGHOST and its kind, and ~/.pgpass.
 /// On a terminal the answers are tables; elsewhere, or with --json, they are JSON.
 ///
-/// Exit codes: 0 done; 1 warnings (doctor --strict), or migrations are due (migrate status); 2 doctor found
+/// Exit codes: 0 done; 1 warnings (doctor --strict), migrations are due (migrate status), or a partition was
+/// refused; 2 doctor found
 /// something bad; 3 failed; 4 the server cannot be reached; 5 what was asked for is not there; 64 wrong usage.
 #[derive(Debug, Parser)]
 #[command(name = "annals", version, propagate_version = true)]
@@ -44,6 +46,12 @@ pub(crate) enum Command {
     Tail(Tail),
     /// The newest snapshot of a persistence id.
     Snapshot(Snapshot),
+    /// Let old partitions leave the journal, and bring them back.
+    ///
+    /// The scripts of scripts/partitions, which are part of this program: they want bash, psql, pg_dump and
+    /// pg_restore. Killed at any moment, a command is run again and goes on. Exit code 1 where something was refused.
+    #[command(subcommand)]
+    Partitions(partitions::Command),
     /// Watch projections, and tell them what to do.
     #[command(subcommand)]
     Projections(projections::Command),

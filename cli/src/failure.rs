@@ -53,6 +53,12 @@ pub(crate) enum Failure {
     Sql(#[from] tokio_postgres::Error),
     #[error("the answer cannot be written")]
     Output(#[from] std::io::Error),
+    #[error(
+        "bash cannot be started, by which partitions are moved: install it, or put it into PATH"
+    )]
+    NoBash { source: std::io::Error },
+    #[error("{0}")]
+    Partitions(String),
     #[error("{0}")]
     Wrong(String),
     #[error("{0}")]

@@ -11,6 +11,7 @@ mod failure;
 mod ids;
 mod migrate;
 mod output;
+mod partitions;
 mod payload_view;
 mod projections;
 mod reading;
@@ -62,6 +63,7 @@ async fn run(arguments: Arguments) -> Result<Done, Failure> {
         Command::Doctor(what) => doctor::run(&reach()?, what, &mut output).await,
         Command::Completions { shell } => completions::run(shell, &mut output),
         Command::Man => completions::man(&mut output),
+        Command::Partitions(what) => partitions::run(&reach()?, what, &mut output).await,
         Command::Projections(what) => projections::run(&reach()?, what, &mut output).await,
         Command::Snapshot(what) => snapshot::run(&reach()?, what, &mut output).await,
     };

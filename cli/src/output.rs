@@ -42,6 +42,11 @@ impl Output {
         }
     }
 
+    /// Whether lines may be in colour.
+    pub(crate) const fn is_in_colour(&self) -> bool {
+        self.colour
+    }
+
     /// One answer as a whole.
     pub(crate) fn document(
         &mut self,

@@ -4,7 +4,14 @@ use crate::prompt::run;
 fn completions_know_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(&["completions", shell]).ended(0).stdout;
-        for command in ["migrate", "stats", "tail", "projections", "doctor"] {
+        for command in [
+            "migrate",
+            "stats",
+            "tail",
+            "partitions",
+            "projections",
+            "doctor",
+        ] {
             assert!(script.contains(command), "{shell}: {command}");
         }
     }

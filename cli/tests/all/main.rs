@@ -4,6 +4,7 @@ mod accounts;
 mod doctor;
 mod help;
 mod migrating;
+mod partitioning;
 mod passwords;
 mod projecting;
 mod prompt;

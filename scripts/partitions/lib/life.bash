@@ -30,6 +30,12 @@ command=${0##*/}
 # shellcheck source=scripts/partitions/lib/attach.bash
 . "$root/scripts/partitions/lib/attach.bash"
 
+# Whoever lets partitions go at night wants no packages installed by that.
+may_install() {
+  may_not_install='the scripts of partitions install nothing'
+  return 1
+}
+
 # Archives hold events: nobody else's business.
 umask 077
 

@@ -108,6 +108,9 @@ pub(crate) struct Restore {
     /// .manifest.json.
     #[arg(long, value_name = "KEY")]
     archive: Option<String>,
+    /// Write so many megabytes a second, so that nobody's commit waits behind them (10); 0: as fast as it goes.
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(..1_000_000))]
+    pace: Option<u32>,
     #[command(flatten)]
     archives: Archives,
     #[command(flatten)]

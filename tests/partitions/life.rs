@@ -182,6 +182,27 @@ async fn an_archive_is_restored_into_another_database() {
 }
 
 #[tokio::test]
+async fn a_pace_changes_nothing_but_the_time() {
+    let world = World::by_ordering().await;
+    // Several slices at a megabyte a second.
+    world
+        .sql("update journal set message = convert_to(repeat('x', 2000), 'UTF8') where ordering < 100")
+        .await;
+    let content = world.content().await;
+    for pace in ["1", "0"] {
+        for command in ["detach", "archive", "verify", "drop"] {
+            world.does(command, &["j_0"]).await;
+        }
+        world.does("restore", &["--pace", pace, "j_0"]).await;
+        world.does("attach", &["j_0"]).await;
+        assert_eq!(world.content().await, content);
+    }
+    world
+        .ends("attach", &["--pace", "1", "j_0"], 2, "no option --pace")
+        .await;
+}
+
+#[tokio::test]
 async fn a_dry_run_changes_nothing() {
     let world = World::by_ordering().await;
     let before = "select coalesce(jsonb_agg(to_jsonb(l)), '[]')::text from partition_life l";

@@ -34,6 +34,7 @@ impl Command {
             Self::Restore(it) => {
                 words.archives(&it.archives);
                 words.option("--archive", it.archive.as_ref());
+                words.option("--pace", it.pace);
                 words.common(&it.common);
                 words.names(&it.partitions);
             }
@@ -143,8 +144,8 @@ mod tests {
             ["--hook", "keep", "--lock-timeout", "9", "--", "j_0"]
         );
         assert_eq!(
-            words(&["restore", "--archive", "k", "--from", "/a"]),
-            ["--to", "/a", "--archive", "k"]
+            words(&["restore", "--archive", "k", "--from", "/a", "--pace", "0"]),
+            ["--to", "/a", "--archive", "k", "--pace", "0"]
         );
         assert_eq!(
             words(&[

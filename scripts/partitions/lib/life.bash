@@ -36,6 +36,9 @@ may_install() {
   return 1
 }
 
+# Where the server is this machine, dumping, packing and summing must not take the processor from it.
+renice -n 10 -p $$ >/dev/null 2>&1 || :
+
 # Archives hold events: nobody else's business.
 umask 077
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The options that all commands share, and those that some of them have.
 
-as_json=no dry_run=no url='' schema='' wait=10000 lock_timeout=2000 retries=30
+as_json=no dry_run=no url='' schema='' wait=10000 pace=10 lock_timeout=2000 retries=30
 archives='' hook='' manifest_key='' keep_partitions='' keep_days=''
 forced=() named=()
 
@@ -18,6 +18,7 @@ options() {
       --lock-timeout) lock_timeout=$(number "$@"); shift ;;
       --retries) retries=$(number "$@"); shift ;;
       --wait) allowed wait "$1"; wait=$(number "$@"); shift ;;
+      --pace) allowed pace "$1"; pace=$(number "$@"); shift ;;
       --force) allowed force "$1"; forced+=("$(value "$@")"); shift ;;
       --to | --from) allowed archives "$1"; archives=$(value "$@"); shift ;;
       --hook) allowed archives "$1"; hook=$(value "$@"); shift ;;
@@ -42,6 +43,13 @@ usage() {
 help_wait() {
   cat <<'TEXT'
   --wait MS              wait so long for transactions that have touched a partition (default: 10,000)
+TEXT
+}
+
+help_pace() {
+  cat <<'TEXT'
+  --pace MB              write so many megabytes a second into the database, so that nobody's commit waits
+                         behind them; 0: as fast as it goes (default: 10)
 TEXT
 }
 

@@ -40,7 +40,7 @@ restore_archive() {
   ask 'begin;'
   files restore_table
   stop_at restore-made
-  if ! pour; then
+  if ! pour "$pace"; then
     ask 'rollback;'
     refuse 'its archive is of no use'
     return

@@ -6,6 +6,11 @@ set client_min_messages = warning;
 set bytea_output = hex;
 -- Compiling takes longer than it saves where a row is hashed once.
 set jit = off;
+-- One processor of the server is enough: the others are for those who write meanwhile.
+set max_parallel_workers_per_gather = 0;
+set max_parallel_maintenance_workers = 0;
+-- What a restore writes goes to the disk as it comes, and not in bursts behind which commits would wait.
+set backend_flush_after = '256kB';
 select
     case when :'schema' <> '' then set_config('search_path', quote_ident(:'schema') || ', ' || current_setting('search_path'), false) end,
     set_config('annals.wait', :'wait', false),

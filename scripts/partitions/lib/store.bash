@@ -117,14 +117,26 @@ open_archive() {
   to_server archive_bytes "$(wc -c <"$folder/$key.dump" | tr -d ' ')"
 }
 
-# Sends the rows of the dump into the table annals.relation, in the transaction that is open.
+# Passes lines on, so many megabytes a second.
+paced() {
+  if [ "$1" -eq 0 ]; then
+    cat
+    return
+  fi
+  # In slices of a twentieth of a second.
+  LC_ALL=C awk -v slice="$(($1 * 50000))" \
+    '{ print; sent += length($0) + 1 } sent >= slice { fflush(); system("sleep 0.05"); sent = 0 }'
+}
+
+# Sends the rows of the dump into the table annals.relation, in the transaction that is open: pour MB, which
+# is how many of them a second (0: as fast as it goes).
 pour() {
   ask "select current_setting('annals.manifest')::jsonb -> 'dump' ->> 'pg_dump';"
   find_dump_tools "$said" 'the dump was made by'
   ask "$(cat "$root/schemas/partitions/pour.sql");"
   # Only the data of the one COPY, since it goes to another table than it says.
   if { printf '%s\n' "$said" && "$pg_restore" --data-only --file=- "$folder/$key.dump" 2>"$problems.restore" \
-    | LC_ALL=C sed -e '1,/^COPY .* FROM stdin;$/d' -e '/^\\\.$/,$d'; } >&"$to_session"; then
+    | LC_ALL=C sed -e '1,/^COPY .* FROM stdin;$/d' -e '/^\\\.$/,$d' | paced "$1"; } >&"$to_session"; then
     rm -f "$problems.restore"
     ask '\.'
     return

@@ -22,7 +22,7 @@ verify_one() {
   fi
   ask 'begin;'
   files scratch
-  if ! pour; then
+  if ! pour 0; then
     refuse 'its archive is of no use'
     ask 'rollback;'
     unverified

@@ -3,6 +3,7 @@
 
 mod filled;
 mod life;
+mod pulse;
 mod readers;
 mod waits;
 mod writers;
@@ -16,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use filled::Filled;
 use life::{Life, Step};
+use pulse::Pulse;
 use readers::Reader;
 use waits::Waits;
 use writers::Writers;
@@ -29,6 +31,8 @@ pub(crate) struct Drill {
     pub(crate) shared_buffers: String,
     /// Without any step, for what a stall is compared with.
     pub(crate) baseline: Duration,
+    /// Detaches and attaches a partition as somebody by hand would, to see what the drill catches.
+    pub(crate) naive: bool,
 }
 
 /// For the last events to arrive.
@@ -111,6 +115,7 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
     let annals = Options::new(settings.clone()).open().await?;
     let reading = Reader::of_both_kinds(&annals, &filled)?;
     let long = read_for_ever(connect(&administrator(&settings)?).await?);
+    let pulse = Pulse::start();
     let waits = Waits::watch(connect(&administrator(&settings)?).await?);
     let writers = Writers::start(&annals, &filled.ids).await?;
     // The first seconds are those of the caches.
@@ -120,7 +125,10 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
     let quiet = Step::named("no step", begin, Instant::now());
 
     let life = Life::new(server.url(), connect(&administrator(&settings)?).await?)?;
-    let steps = life.of(&filled.partitions).await?;
+    let mut steps = life.of(&filled.partitions).await?;
+    if let (true, Some(oldest)) = (drill.naive, filled.partitions.first()) {
+        steps.push(life.by_hand(oldest).await?);
+    }
     let written = writers.stop().await?;
     long.abort();
 
@@ -128,16 +136,25 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
         "{layout}: the longest append while a step ran, how many took longer than 25 ms, and the longest wait of one for a lock"
     );
     for step in steps.iter().chain([&quiet]) {
-        let (longest, over) = written.longest(step.begin, step.end);
         println!(
-            "{:<10} {:>9.1} ms  {over:>5} of {:>7} in {:>6.1} s, {:>6.1} ms, {} kills",
+            "{:<10} {:>9.1} ms  {:>5} of {:>7} in {:>6.1} s, {:>6.1} ms, {} kills",
             step.name,
-            milliseconds(longest),
+            milliseconds(written.longest(step.begin, step.end)),
+            written.over(step.begin, step.end),
             written.count(step.begin, step.end),
             (step.end - step.begin).as_secs_f64(),
-            milliseconds(waits.longest(step.begin, step.end)),
+            milliseconds(waits.longest_for_a_lock(step.begin, step.end)),
             step.kills,
         );
+        for (begin, took) in written.stalls(step.begin, step.end) {
+            println!(
+                "  {:.1} ms, {:.1} s into it; a thread that only sleeps woke {:.1} ms late; writes were at: {}",
+                milliseconds(took),
+                (begin - step.begin).as_secs_f64(),
+                milliseconds(pulse.latest(begin, begin + took)),
+                waits.said(begin, begin + took),
+            );
+        }
         for why in written.failed(step.begin, step.end) {
             println!("  a write failed: {why}");
         }
@@ -155,10 +172,10 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
         unreadable: 0,
         stall: steps
             .iter()
-            .map(|step| written.longest(step.begin, step.end).0)
+            .map(|step| written.longest(step.begin, step.end))
             .max()
             .unwrap_or_default(),
-        baseline: written.longest(quiet.begin, quiet.end).0,
+        baseline: written.longest(quiet.begin, quiet.end),
         same_content: before == after,
         failed_writes: steps
             .iter()

@@ -131,8 +131,11 @@ enum Bench {
         #[arg(long, default_value = "1GB")]
         shared_buffers: String,
         /// Seconds without any step, for what a stall is compared with
-        #[arg(long, default_value_t = 30)]
+        #[arg(long, default_value_t = 60)]
         baseline: u64,
+        /// Detach a partition by hand at the end, with its lock, to see what the drill catches
+        #[arg(long)]
+        naive: bool,
     },
     /// The other process of a soak
     #[command(hide = true)]
@@ -262,6 +265,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             layout,
             shared_buffers,
             baseline,
+            naive,
         } => {
             let layouts = match layout {
                 Some(Layout::Flat) => return Err("the flat layout has no partitions".into()),
@@ -273,6 +277,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 layouts,
                 shared_buffers,
                 baseline: Duration::from_secs(baseline),
+                naive,
             })
             .await
         }

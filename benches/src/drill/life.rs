@@ -99,6 +99,24 @@ impl Life {
         Ok(steps)
     }
 
+    /// The oldest partition leaves and comes back by plain statements, which wait for all readers of the journal
+    /// and let no writer pass meanwhile.
+    pub(super) async fn by_hand(&self, partition: &str) -> Result<Step, Box<dyn Error>> {
+        let look = "select inhparent::regclass::text, pg_get_expr(c.relpartbound, c.oid) \
+                    from pg_inherits join pg_class c on c.oid = inhrelid where c.relname = $1";
+        let found = self.watch.query_one(look, &[&partition]).await?;
+        let (parent, bound): (String, String) = (found.get(0), found.get(1));
+        let begin = Instant::now();
+        let statements = [
+            format!("alter table {parent} detach partition {partition}"),
+            format!("alter table {parent} attach partition {partition} {bound}"),
+        ];
+        for statement in statements {
+            self.watch.batch_execute(&statement).await?;
+        }
+        Ok(Step::named("by hand", begin, Instant::now()))
+    }
+
     async fn killed_at(
         &self,
         step: &str,

@@ -15,6 +15,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What a writer may be held up by a step.
 const BAR: Duration = Duration::from_millis(25);
 
+/// So many stalls of a step are explained.
+const STALLS: usize = 3;
+
 /// A writer a persistence id, one event a write.
 pub(super) struct Writers {
     stop: Arc<AtomicBool>,
@@ -113,14 +116,39 @@ impl Writers {
 }
 
 impl Written {
-    /// The longest append that was under way then, and how many took longer than the bar.
-    pub(super) fn longest(&self, begin: Instant, end: Instant) -> (Duration, usize) {
-        let (mut longest, mut over) = (Duration::ZERO, 0);
-        for append in self.during(begin, end) {
-            longest = longest.max(append.took);
-            over += usize::from(append.took > BAR);
+    /// How long the longest append took that was under way then.
+    pub(super) fn longest(&self, begin: Instant, end: Instant) -> Duration {
+        self.during(begin, end)
+            .map(|append| append.took)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// The appends that took longer than the bar.
+    pub(super) fn over(&self, begin: Instant, end: Instant) -> usize {
+        self.during(begin, end)
+            .filter(|append| append.took > BAR)
+            .count()
+    }
+
+    /// When the longest appends of that time were under way, the longest first; those that overlap a longer
+    /// one were held up by the same thing, and are left out.
+    pub(super) fn stalls(&self, begin: Instant, end: Instant) -> Vec<(Instant, Duration)> {
+        let mut longest: Vec<Append> = self.during(begin, end).collect();
+        longest.sort_by_key(|append| std::cmp::Reverse(append.took));
+        let mut stalls = Vec::<(Instant, Duration)>::new();
+        for append in longest {
+            if stalls.len() == STALLS || append.took < BAR {
+                break;
+            }
+            if !stalls
+                .iter()
+                .any(|(begin, took)| append.is_within(*begin, *begin + *took))
+            {
+                stalls.push((append.begin, append.took));
+            }
         }
-        (longest, over)
+        stalls
     }
 
     pub(super) fn count(&self, begin: Instant, end: Instant) -> usize {
@@ -135,9 +163,10 @@ impl Written {
             .map(|it| it.why.as_str())
     }
 
-    fn during(&self, begin: Instant, end: Instant) -> impl Iterator<Item = &Append> {
+    fn during(&self, begin: Instant, end: Instant) -> impl Iterator<Item = Append> {
         self.appends
             .iter()
+            .copied()
             .filter(move |append| append.is_within(begin, end))
     }
 }

@@ -5,6 +5,7 @@
 #   postgres   the programs of a PostgreSQL server
 #   psql       its client
 #   pgbouncer  a pooler, for the tests of what goes through one
+#   the linter of scripts is asked for as shellcheck
 # The linker, PostgreSQL and PgBouncer are installed where that needs no question: with apt-get, as root or by
 # a sudo that asks for no password. Whatever is missing then is named, and the script exits with 1. What a
 # script can do without it asks for by `wish`, which says what is missing and fails.
@@ -202,6 +203,24 @@ TEXT
 }
 
 # Sets may_not_install, the reason, where it fails.
+have_shellcheck() {
+  command -v shellcheck >/dev/null
+}
+
+install_shellcheck() {
+  may_install || return
+  printf 'shellcheck was not found: installing it.\n' >&2
+  apt_get update && apt_get install shellcheck && have_shellcheck
+}
+
+explain_shellcheck() {
+  cat <<TEXT
+missing: shellcheck, which looks over the scripts
+  Debian, Ubuntu: sudo apt-get install shellcheck
+  not installed by this script: $may_not_install
+TEXT
+}
+
 may_install() {
   may_not_install='apt-get did not bring it, see above'
   if ! command -v apt-get >/dev/null; then

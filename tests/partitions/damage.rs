@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::world::{Outcome, World};
@@ -197,4 +198,48 @@ async fn a_hook_keeps_archives_and_gives_them_back() {
     world.does("attach", &["j_1"]).await;
     assert_eq!(world.content().await, content);
     assert_eq!(fs::read_dir(store).unwrap().count(), 3);
+}
+
+/// In the place of the tools of PostgreSQL: dumps that lack their last bytes, and say that all is well.
+const HALF: &str = r#"#!/usr/bin/env bash
+. "$ANNALS_ROOT/scripts/lib/prerequisites.bash"
+here=$(dirname "$0")
+while read -r folder; do
+  [ -x "$folder/pg_dump" ] && [ "$folder" != "$here" ] && break
+done < <(postgres_folders)
+case ${0##*/}\ $1 in
+  pg_dump\ --format*)
+    "$folder/pg_dump" "$@" >"$here/whole"
+    head -c $(($(wc -c <"$here/whole") - 60)) "$here/whole"
+    ;;
+  *) exec "$folder/${0##*/}" "$@" ;;
+esac
+"#;
+
+/// Sums and manifest are right then. Half a row once swallowed the end of the copy, and verify waited for ever.
+#[tokio::test]
+async fn half_a_dump_of_which_nobody_said_so_lets_nothing_go() {
+    let world = World::by_ordering().await;
+    world.does("detach", &["j_1"]).await;
+    let tools = tempfile::tempdir().unwrap();
+    for tool in ["pg_dump", "pg_restore"] {
+        let path = tools.path().join(tool);
+        fs::write(&path, HALF).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut archive = world.command("archive", &["j_1"]);
+    archive
+        .env("ANNALS_POSTGRES_BIN", tools.path())
+        .env("ANNALS_ROOT", env!("CARGO_MANIFEST_DIR"));
+    let archived = Outcome::of(&mut archive).await;
+    assert_eq!(archived.code, Some(0), "{archived:?}");
+    world.ends("verify", &["j_1"], 3, "cannot be read").await;
+    world.ends("drop", &["j_1"], 3, "it is archived").await;
+    world.keeps_its_table().await;
+
+    // By tools that do what they say, it goes on.
+    fs::remove_file(world.archive(".sha256")).unwrap();
+    for command in ["archive", "verify", "drop", "restore", "attach"] {
+        world.does(command, &["j_1"]).await;
+    }
 }

@@ -117,15 +117,18 @@ open_archive() {
   to_server archive_bytes "$(wc -c <"$folder/$key.dump" | tr -d ' ')"
 }
 
-# Passes lines on, so many megabytes a second.
-paced() {
-  if [ "$1" -eq 0 ]; then
-    cat
-    return
-  fi
+# Of a dump as pg_restore writes it, the rows of its one COPY, so many megabytes a second. Fails where their end
+# is missing, and gives whole rows then too: half a row would be taken for the beginning of what is said next.
+rows() {
   # In slices of a twentieth of a second.
-  LC_ALL=C awk -v slice="$(($1 * 50000))" \
-    '{ print; sent += length($0) + 1 } sent >= slice { fflush(); system("sleep 0.05"); sent = 0 }'
+  LC_ALL=C awk -v slice="$(($1 * 50000))" '
+    !begun { begun = /^COPY .* FROM stdin;$/; next }
+    ended { next }
+    $0 == "\\." { ended = 1; next }
+    held { print row; sent += length(row) + 1 }
+    { row = $0; held = 1 }
+    slice && sent >= slice { fflush(); system("sleep 0.05"); sent = 0 }
+    END { if (!ended) exit 1; if (held) print row }'
 }
 
 # Sends the rows of the dump into the table annals.relation, in the transaction that is open: pour MB, which
@@ -136,13 +139,15 @@ pour() {
   ask "$(cat "$root/schemas/partitions/pour.sql");"
   # Only the data of the one COPY, since it goes to another table than it says.
   if { printf '%s\n' "$said" && "$pg_restore" --data-only --file=- "$folder/$key.dump" 2>"$problems.restore" \
-    | LC_ALL=C sed -e '1,/^COPY .* FROM stdin;$/d' -e '/^\\\.$/,$d' | paced "$1"; } >&"$to_session"; then
+    | rows "$1"; } >&"$to_session"; then
     rm -f "$problems.restore"
     ask '\.'
     return
   fi
   ask '\.'
-  remaining=("$partition: $folder/$key.dump cannot be read: $(tail -n 1 "$problems.restore")")
+  local why
+  why=$(tail -n 1 "$problems.restore")
+  remaining=("$partition: $folder/$key.dump cannot be read: ${why:-its end is missing}")
   rm -f "$problems.restore"
   return 1
 }

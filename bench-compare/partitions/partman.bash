@@ -2,7 +2,8 @@
 # The life of the oldest partition by pg_partman: retention detaches it and moves it into a schema, from which its
 # dump_partition.py dumps and drops. What comes back comes by hand.
 
-# Settings of a server whose background worker looks after the database probe, where it can be loaded.
+# Settings of a server whose background worker looks after the database `unattended`, where it can be loaded. Not
+# after those that are dropped under it: its worker would come back ten minutes later.
 partman_worker() {
   if ! worker_is_here && may_install; then
     printf 'pg_partman was not found: installing the package postgresql-%s-partman.\n' "$major" >&2
@@ -10,7 +11,7 @@ partman_worker() {
   fi
   if worker_is_here; then
     printf '%s\n' "shared_preload_libraries = 'pg_partman_bgw'" "pg_partman_bgw.interval = 1" \
-      "pg_partman_bgw.dbname = 'probe'" "pg_partman_bgw.role = 'annals'"
+      "pg_partman_bgw.dbname = 'unattended'" "pg_partman_bgw.role = 'annals'"
   fi
 }
 
@@ -303,8 +304,7 @@ there_by_partman() {
   ask postgres 'drop database if exists probe with (force)' 2>/dev/null
   ask postgres 'create database probe'
   "$bin/pg_restore" -d probe "$work/whole.dump" 2>>"$work/notices" || :
-  # The background worker of that server would take the partition away again.
-  ask probe "update partman.part_config set automatic_maintenance = 'off'; $1"
+  ask probe "$1"
   back_by_hand
 }
 
@@ -333,11 +333,10 @@ partman_unattended() {
   it_is_partman
   "$bin/pg_dump" -Fc probe >"$work/whole.dump"
   use_server b
-  ask postgres 'drop database if exists probe with (force)' 2>/dev/null
-  ask postgres 'create database probe'
-  "$bin/pg_restore" -d probe "$work/whole.dump" 2>>"$work/notices" || :
+  ask postgres 'create database unattended'
+  "$bin/pg_restore" -d unattended "$work/whole.dump" 2>>"$work/notices" || :
   cell='no'
-  if until_true "select not exists (select from pg_inherits where inhrelid = to_regclass('$table'))"; then
+  if until_true "select not exists (select from pg_inherits where inhrelid = to_regclass('$table'))" unattended; then
     cell='its background worker, with no cron: makes and detaches; the dump by cron'
   fi
 }

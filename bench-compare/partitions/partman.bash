@@ -2,16 +2,10 @@
 # The life of the oldest partition by pg_partman: retention detaches it and moves it into a schema, from which its
 # dump_partition.py dumps and drops. What comes back comes by hand.
 
-# Settings of a server whose background worker looks after the database `unattended`, where it can be loaded. Not
-# after those that are dropped under it: its worker would come back ten minutes later.
-partman_worker() {
+install_partman() {
   if ! worker_is_here && may_install; then
     printf 'pg_partman was not found: installing the package postgresql-%s-partman.\n' "$major" >&2
     apt_get update && apt_get install "postgresql-$major-partman" || :
-  fi
-  if worker_is_here; then
-    printf '%s\n' "shared_preload_libraries = 'pg_partman_bgw'" "pg_partman_bgw.interval = 1" \
-      "pg_partman_bgw.dbname = 'unattended'" "pg_partman_bgw.role = 'annals'"
   fi
 }
 
@@ -324,20 +318,30 @@ partman_other_tag() {
   ! attached || cell='by hand: restored, the events have another tag'
 }
 
-# The background worker is on the other server.
+# On a server of its own, where the worker finds its database when it starts: one that was made minutes later was
+# left alone.
 partman_unattended() {
+  local folder=$work/server-worker
   if [ "$tool" != partman ] || ! worker_is_here; then
     cell='not run: its background worker is not here'
     return
   fi
   it_is_partman
   "$bin/pg_dump" -Fc probe >"$work/whole.dump"
-  use_server b
-  ask postgres 'create database unattended'
-  "$bin/pg_restore" -d unattended "$work/whole.dump" 2>>"$work/notices" || :
+  serve worker
+  use_server worker
+  ask postgres 'create database probe'
+  "$bin/pg_restore" -d probe "$work/whole.dump" 2>>"$work/notices" || :
+  as_server tee -a "$folder/data/postgresql.conf" >/dev/null <<TEXT
+shared_preload_libraries = 'pg_partman_bgw'
+pg_partman_bgw.interval = 1
+pg_partman_bgw.dbname = 'probe'
+pg_partman_bgw.role = 'annals'
+TEXT
+  as_server "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -s restart
   cell='no'
-  if until_true "select not exists (select from pg_inherits where inhrelid = to_regclass('$table'))" unattended; then
-    cell='its background worker, with no cron: makes and detaches; the dump by cron'
+  if until_true "select not exists (select from pg_inherits where inhrelid = to_regclass('$table'))"; then
+    cell='its background worker detaches, with no cron'
   fi
 }
 

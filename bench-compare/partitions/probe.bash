@@ -25,11 +25,11 @@ done_with() {
   printf -- '-- begun:\n%s\n-- exit code %s\n' "$said" "$code" >&"$log_to"
 }
 
-# Waits until a question is answered with true: until_true QUESTION [DATABASE].
+# Waits until a question is answered with true.
 until_true() {
   local try
   for try in {1..300}; do
-    [ "$(ask "${2:-probe}" "$1")" != t ] || return 0
+    [ "$(ask probe "$1")" != t ] || return 0
     sleep 0.05
   done
   printf 'not true within %s tries: %s\n' "$try" "$1" >&2

@@ -33,8 +33,9 @@ settle() {
   chmod -R a+rX "$work/scripts" "$work/schemas"
   cd "$work"
   export PATH="$bin:$PATH"
-  serve a ''
-  serve b "$(partman_worker)"
+  install_partman
+  serve a
+  serve b
   use_server a
   broken_dumps
 }
@@ -57,7 +58,6 @@ unix_socket_directories = '$folder'
 fsync = off
 autovacuum = off
 shared_buffers = 64MB
-$2
 TEXT
   as_server "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -s start
 }

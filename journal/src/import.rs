@@ -6,6 +6,7 @@ mod error;
 mod histories;
 mod session;
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use annals_persistence::{
@@ -21,15 +22,15 @@ use session::Session;
 
 /// An event on its way from another journal into this one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ImportEvent {
+pub struct ImportEvent<W = WriterId> {
     /// Whose event it is.
     pub persistence_id: PersistenceId,
     /// Its place among the events of that persistence id.
     pub sequence_number: SequenceNumber,
     /// What happened, and what goes with it.
     pub event: NewEvent,
-    /// Which incarnation wrote it there.
-    pub writer: WriterId,
+    /// Which incarnation wrote it there: a [`WriterId`], or the text that stands there.
+    pub writer: W,
     /// When it was written there.
     pub timestamp: Timestamp,
     /// Whether it was deleted there and its row kept: what the JVM plugin leaves of the last deleted
@@ -110,12 +111,14 @@ impl Import {
     ///
     /// # Cancel safety
     /// What is not committed is rolled back; what is stays. Begin again with [`Self::resuming`].
-    pub async fn run<S, E>(self, events: S) -> Result<Imported, ImportError>
+    pub async fn run<S, E, W>(self, events: S) -> Result<Imported, ImportError>
     where
-        S: Stream<Item = Result<ImportEvent, E>>,
+        S: Stream<Item = Result<ImportEvent<W>, E>>,
+        W: Display,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut imported = Imported::default();
+        let events = events.map(|it| it.map(Named::of));
         match self.store_all(events, &mut imported).await {
             Ok(()) => Ok(imported),
             Err(reason) => Err(ImportError { imported, reason }),
@@ -124,7 +127,7 @@ impl Import {
 
     async fn store_all<S, E>(&self, events: S, imported: &mut Imported) -> Result<(), ImportFailure>
     where
-        S: Stream<Item = Result<ImportEvent, E>>,
+        S: Stream<Item = Result<Named, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut events = std::pin::pin!(events);
@@ -152,7 +155,7 @@ impl Import {
 
     async fn gather_unless<S, E>(&self, end: End, events: &mut S) -> Gathered
     where
-        S: Stream<Item = Result<ImportEvent, E>> + Unpin,
+        S: Stream<Item = Result<Named, E>> + Unpin,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         match end {
@@ -166,7 +169,7 @@ impl Import {
 
     async fn gather<S, E>(&self, events: &mut S) -> Gathered
     where
-        S: Stream<Item = Result<ImportEvent, E>> + Unpin,
+        S: Stream<Item = Result<Named, E>> + Unpin,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (mut gathered, mut bytes) = (Vec::new(), 0);
@@ -197,9 +200,26 @@ impl Import {
     }
 }
 
+/// An event whose writer is what its row will say.
+type Named = ImportEvent<String>;
+
+impl Named {
+    fn of<W: Display>(event: ImportEvent<W>) -> Self {
+        Self {
+            persistence_id: event.persistence_id,
+            sequence_number: event.sequence_number,
+            event: event.event,
+            writer: event.writer.to_string(),
+            timestamp: event.timestamp,
+            deleted: event.deleted,
+            ordering: event.ordering,
+        }
+    }
+}
+
 /// Events of the stream, and what comes behind them.
 struct Gathered {
-    events: Vec<ImportEvent>,
+    events: Vec<Named>,
     end: End,
 }
 

@@ -259,6 +259,32 @@ async fn a_history_without_its_beginning_is_recovered() {
     }
 }
 
+/// Writers elsewhere are called what they are called.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_may_have_any_name() {
+    let store = empty(Layout::Flat).await;
+    let names = [
+        "",
+        "28D090B8-4134-4C04-BFBA-A17D53C2B6FC",
+        "the \"old\" one",
+    ];
+    let named = names.into_iter().zip(1..).map(|(writer, place)| {
+        let event = event("a", place);
+        Ok::<_, Infallible>(ImportEvent {
+            persistence_id: event.persistence_id,
+            sequence_number: event.sequence_number,
+            event: event.event,
+            writer,
+            timestamp: event.timestamp,
+            deleted: event.deleted,
+            ordering: event.ordering,
+        })
+    });
+    import(&store).run(stream::iter(named)).await.unwrap();
+    let written = "select metadata ->> 'wid' from journal order by sequence_number";
+    assert_eq!(store.column::<String>(written).await, names);
+}
+
 /// A number is drawn under the lock by which readers know a writer: seen while another holds the
 /// sequence.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,28 +1,30 @@
 use std::borrow::Cow;
+use std::fmt::Display;
 
-use annals_persistence::{Metadata, NewEvent, SerializerId, Timestamp, WriterId};
+use annals_persistence::{Metadata, NewEvent, SerializerId, Timestamp};
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// Puts the `metadata` of an event's row behind `out`, as the JVM plugin writes it: `sid` the
 /// serializer, `sm` its manifest, `em` the event manifest, `wid` the writer, `t` epoch milliseconds.
-/// `meta` is ours, for what the user puts beside an event; the JVM reads past it.
-pub fn put_event_metadata(
+/// `meta` is ours, for what the user puts beside an event; the JVM reads past it. A writer from elsewhere
+/// may be called anything.
+pub fn put_event_metadata<W: Display>(
     out: &mut BytesMut,
     event: &NewEvent,
-    writer: WriterId,
+    writer: W,
     timestamp: Timestamp,
 ) {
     #[derive(Serialize)]
-    struct Written<'a> {
+    struct Written<'a, W: Display> {
         sid: i32,
         #[serde(skip_serializing_if = "str::is_empty")]
         sm: &'a str,
         #[serde(skip_serializing_if = "str::is_empty")]
         em: &'a str,
         #[serde(serialize_with = "as_text")]
-        wid: WriterId,
+        wid: W,
         t: i64,
         #[serde(skip_serializing_if = "Metadata::is_empty")]
         meta: &'a Metadata,
@@ -40,13 +42,13 @@ pub fn put_event_metadata(
 }
 
 /// The same as a text of its own.
-pub fn event_metadata(event: &NewEvent, writer: WriterId, timestamp: Timestamp) -> String {
+pub fn event_metadata<W: Display>(event: &NewEvent, writer: W, timestamp: Timestamp) -> String {
     let mut out = BytesMut::with_capacity(128);
     put_event_metadata(&mut out, event, writer, timestamp);
     String::from_utf8(out.into()).expect("JSON is UTF-8")
 }
 
-fn as_text<S: Serializer>(writer: &WriterId, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<W: Display, S: Serializer>(writer: &W, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(writer)
 }
 
@@ -156,7 +158,7 @@ impl<'a> Read<'a> {
 
 #[cfg(test)]
 mod tests {
-    use annals_persistence::Payload;
+    use annals_persistence::{Payload, WriterId};
     use proptest::prelude::*;
     use uuid::Uuid;
 

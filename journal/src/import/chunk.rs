@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use annals_persistence::{PersistenceId, SequenceNumber};
 
-use super::ImportEvent;
+use super::Named;
 
 /// Events that are stored together; at least one.
 pub(super) struct Chunk {
-    pub(super) events: Vec<ImportEvent>,
+    pub(super) events: Vec<Named>,
 }
 
 /// What the metadata of the persistence ids of a chunk is told, column by column, in the order of ids.
@@ -60,6 +60,6 @@ impl Chunk {
     }
 }
 
-fn place(event: &ImportEvent) -> (PersistenceId, SequenceNumber) {
+fn place(event: &Named) -> (PersistenceId, SequenceNumber) {
     (event.persistence_id.clone(), event.sequence_number)
 }

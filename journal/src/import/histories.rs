@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use annals_persistence::{Offset, PersistenceId, SequenceNumber};
 
-use super::{ImportEvent, ImportFailure};
+use super::{ImportFailure, Named};
 
 /// How far the histories are that an import has met.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Histories {
     }
 
     /// Takes the next event of the stream, of a history that is known.
-    pub(super) fn take(&mut self, event: &ImportEvent) -> Result<Step, ImportFailure> {
+    pub(super) fn take(&mut self, event: &Named) -> Result<Step, ImportFailure> {
         let (id, number) = (&event.persistence_id, event.sequence_number);
         let highest = self.highest.get(id).copied().unwrap_or_default();
         if number <= highest {
@@ -86,7 +86,7 @@ impl Histories {
         Ok(Step::Store)
     }
 
-    fn take_ordering(&mut self, event: &ImportEvent) -> Result<(), ImportFailure> {
+    fn take_ordering(&mut self, event: &Named) -> Result<(), ImportFailure> {
         self.orderings = match (self.orderings, event.ordering) {
             (Orderings::Unknown | Orderings::OfTheJournal, None) => Orderings::OfTheJournal,
             (Orderings::Unknown, Some(ordering)) => Orderings::OfTheEvents { last: ordering },
@@ -118,12 +118,12 @@ mod tests {
 
     use super::*;
 
-    fn event(id: &str, number: i64) -> ImportEvent {
-        ImportEvent {
+    fn event(id: &str, number: i64) -> Named {
+        Named {
             persistence_id: PersistenceId::parse(id).unwrap(),
             sequence_number: SequenceNumber::new(number).unwrap(),
             event: Payload::text("x").into(),
-            writer: WriterId::random(),
+            writer: WriterId::random().to_string(),
             timestamp: Timestamp::from_millis(0),
             deleted: false,
             ordering: None,
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn orderings_come_with_all_events_and_grow_or_with_none() {
-        let at = |number, ordering| ImportEvent {
+        let at = |number, ordering| Named {
             ordering: Some(Offset::new(ordering)),
             ..event("a", number)
         };

@@ -14,7 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::chunk::Chunk;
 use super::histories::{Histories, Step};
-use super::{ImportEvent, ImportFailure};
+use super::{ImportFailure, Named};
 use crate::StartError;
 use crate::partitions::{Partitions, Wanted};
 use crate::statements::catch_up;
@@ -113,7 +113,7 @@ impl Session {
     pub(super) async fn take(
         &mut self,
         histories: &mut Histories,
-        events: Vec<ImportEvent>,
+        events: Vec<Named>,
     ) -> Result<u64, ImportFailure> {
         let unknown = histories.unknown(events.iter().map(|it| &it.persistence_id));
         for (id, highest) in self.highest(&unknown).await? {
@@ -377,7 +377,7 @@ impl Session {
             tags.clear();
             let numbers = it.event.tags.iter().filter_map(|tag| self.tags.get(tag));
             tags.extend(numbers.copied());
-            let metadata = JsonbText(event_metadata(&it.event, it.writer, it.timestamp));
+            let metadata = JsonbText(event_metadata(&it.event, &it.writer, it.timestamp));
             writer
                 .as_mut()
                 .write(&[

@@ -34,7 +34,8 @@ pub struct ImportEvent<W = WriterId> {
     /// When it was written there.
     pub timestamp: Timestamp,
     /// Whether it was deleted there and its row kept: what the JVM plugin leaves of the last deleted
-    /// event. A history whose beginning is gone begins with one such event.
+    /// event. A history whose beginning is gone begins with one such event, or behind the mark that this
+    /// journal has in `journal_deletion`.
     pub deleted: bool,
     /// Its place among all events, where that is to stay what it was; then all events must have one, in
     /// ascending order, above all that this journal has given.

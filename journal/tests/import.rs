@@ -259,6 +259,58 @@ async fn a_history_without_its_beginning_is_recovered() {
     }
 }
 
+/// The same, where not even a deleted event tells of it, but a mark.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_goes_on_behind_its_mark() {
+    for layout in LAYOUTS {
+        let store = empty(layout).await;
+        let late = || stream_of(vec![event("a", 101), event("a", 102)]);
+        let error = import(&store).run(late()).await.unwrap_err();
+        assert!(
+            matches!(error.reason, ImportFailure::Hole { .. }),
+            "{error:?}"
+        );
+        let mark = "insert into journal_deletion (persistence_id, deleted_to, erased_to) values ('a', 100, 100)";
+        store.run(mark).await;
+        import(&store).run(late()).await.unwrap();
+        let replay = annals_persistence::ReplayEvents::from(id("a"), SequenceNumber::FIRST);
+        let replay = store.journal.replay(replay).await.unwrap();
+        assert_eq!(
+            (replay.highest.get(), replay.deleted_to.get()),
+            (102, 100),
+            "{layout}"
+        );
+        send(&store.journal, write(&id("a"), 103, ["on"]))
+            .await
+            .stored()
+            .await;
+    }
+}
+
+/// As when the import is killed while it stores a chunk: its numbers are not given.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_a_chunk_that_is_not_stored_can_be_brought_again() {
+    for layout in LAYOUTS {
+        let store = empty(layout).await;
+        let mut some = events();
+        for (place, event) in (0..).zip(&mut some) {
+            event.ordering = Some(Offset::new(1000 + 3 * place));
+        }
+        store
+            .run("alter table journal add constraint short check (length(message) < 100)")
+            .await;
+        let mut refused = some.clone();
+        refused[123].event.payload = Payload::text("x".repeat(200));
+        let error = import(&store).run(stream_of(refused)).await.unwrap_err();
+        assert_eq!(error.imported.events, 70, "{layout}");
+        import(&store)
+            .run(stream_of(some.split_off(70)))
+            .await
+            .unwrap();
+        is_whole(&store, layout).await;
+    }
+}
+
 /// Writers elsewhere are called what they are called.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_may_have_any_name() {

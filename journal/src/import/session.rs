@@ -8,6 +8,7 @@ use annals_postgres::{
     connect_as,
 };
 use annals_rows::{JsonbText, event_metadata};
+use postgres_protocol::escape::escape_literal;
 use tokio_postgres::Error;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -60,13 +61,19 @@ on conflict (persistence_id) do update set \
   max_ordering = greatest(kept.max_ordering, excluded.max_ordering) \
 where kept.max_sequence_number = greatest(- excluded.min_ordering, 1) - 1";
 
-/// Served by the index on (persistence_id, sequence_number).
+/// Served by the index on (persistence_id, sequence_number). What a mark says is deleted was there, also
+/// where no row tells of it.
 const HIGHEST: &str = "\
-select (select max(sequence_number) from journal where persistence_id = id) \
+select greatest( \
+  (select max(sequence_number) from journal where persistence_id = id), \
+  (select deleted_to from journal_deletion where persistence_id = id)) \
 from unnest($1::text[]) with ordinality as ids (id, place) order by place";
 
 /// The same for one: where each persistence id has a partition of its own, no other is touched.
-const HIGHEST_OF_ONE: &str = "select max(sequence_number) from journal where persistence_id = $1";
+const HIGHEST_OF_ONE: &str = "\
+select greatest( \
+  (select max(sequence_number) from journal where persistence_id = $1), \
+  (select deleted_to from journal_deletion where persistence_id = $1))";
 
 /// Readers go on, and nobody else writes.
 const ALONE: &str = "share row exclusive";
@@ -302,9 +309,13 @@ impl Session {
             self.connection.batch_execute("rollback").await?;
             return Ok(());
         }
+        let brings = own.is_some();
         let orderings = match own {
             None => self.draw(chunk.events.len()).await?,
-            Some(orderings) => self.reserve(chunk, orderings, again).await?,
+            Some(orderings) => {
+                self.see_room(chunk, &orderings, again).await?;
+                orderings
+            }
         };
         self.copy(chunk, &orderings).await?;
         if self.shape.metadata == MetadataKeeper::Writers {
@@ -321,7 +332,8 @@ impl Session {
                 return Err(Unstored::Gate);
             }
         }
-        self.connection.batch_execute("commit").await?;
+        let commit = self.commit(brings.then(|| orderings[orderings.len() - 1]));
+        self.connection.batch_execute(&commit).await?;
         Ok(())
     }
 
@@ -336,24 +348,31 @@ impl Session {
         rows.iter().map(|row| row.try_get(0)).collect()
     }
 
-    /// Moves the sequence behind the numbers that the events bring: that stays when the transaction is
-    /// rolled back, and is found there by the next try.
-    async fn reserve(
+    /// The numbers that the events bring lie above all that were given; where an earlier try got as far as
+    /// the commit, they are those.
+    async fn see_room(
         &self,
         chunk: &Chunk,
-        orderings: Vec<i64>,
+        orderings: &[i64],
         again: bool,
-    ) -> Result<Vec<i64>, Unstored> {
+    ) -> Result<(), Unstored> {
         let (first, last) = (orderings[0], orderings[orderings.len() - 1]);
         let given = self.given().await?;
-        if given >= first && !(again && given == last) {
-            return Err(Unstored::Ends(not_above(chunk, first, given)));
+        match given < first || (again && given == last) {
+            true => Ok(()),
+            false => Err(Unstored::Ends(not_above(chunk, first, given))),
         }
-        let set = "select setval($1::text::regclass, $2)";
-        self.connection
-            .query_one(set, &[&self.shape.sequence, &last])
-            .await?;
-        Ok(orderings)
+    }
+
+    /// Moves the sequence behind the numbers that the events bring, in the message that commits them: what
+    /// a sequence has been told stays when the transaction is rolled back, and an import that was killed
+    /// in between would find its own numbers given.
+    fn commit(&self, own: Option<i64>) -> String {
+        let Some(last) = own else {
+            return "commit".to_owned();
+        };
+        let sequence = escape_literal(&self.shape.sequence);
+        format!("select setval({sequence}::regclass, {last}); commit")
     }
 
     /// The last number that was given.

@@ -4,6 +4,7 @@ use clap_complete::Shell;
 use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::ids::Ids;
+use crate::import::Import;
 use crate::migrate::Migrate;
 use crate::output::Form;
 use crate::partitions;
@@ -60,6 +61,9 @@ pub(crate) enum Command {
     /// Schema, indexes, holes in histories, metadata, sequences, transactions that hold up readers, partitions,
     /// vacuum, settings. Reads only. Exit code 2 where something is bad.
     Doctor(Doctor),
+    /// Bring the journal of another plugin over.
+    #[command(subcommand)]
+    Import(Import),
     /// Completions for a shell: annals completions bash > /etc/bash_completion.d/annals
     Completions {
         /// Which shell.

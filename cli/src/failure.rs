@@ -7,6 +7,8 @@ use annals_projection::ProjectionError;
 use annals_query::HorizonError;
 use thiserror::Error as ThisError;
 
+use crate::import::CannotImport;
+
 /// How a command ended that did what it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
@@ -43,6 +45,8 @@ pub(crate) enum Failure {
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Projection(#[from] ProjectionError),
+    #[error(transparent)]
+    Import(#[from] CannotImport),
     #[error("no connection for reading; see the cause")]
     Pool(#[from] PoolError),
     #[error("an actor did not start")]

@@ -9,6 +9,7 @@ mod doctor;
 mod events;
 mod failure;
 mod ids;
+mod import;
 mod migrate;
 mod output;
 mod partitions;
@@ -61,6 +62,7 @@ async fn run(arguments: Arguments) -> Result<Done, Failure> {
         Command::Events(what) => events::run(&reach()?, what, &mut output).await,
         Command::Tail(what) => tail::run(&reach()?, what, &mut output).await,
         Command::Doctor(what) => doctor::run(&reach()?, what, &mut output).await,
+        Command::Import(what) => import::run(&reach()?, what, &mut output).await,
         Command::Completions { shell } => completions::run(shell, &mut output),
         Command::Man => completions::man(&mut output),
         Command::Partitions(what) => partitions::run(&reach()?, what, &mut output).await,

@@ -3,6 +3,7 @@
 mod accounts;
 mod doctor;
 mod help;
+mod importing;
 mod migrating;
 mod partitioning;
 mod passwords;

@@ -125,17 +125,18 @@ async fn in_layout(drill: &Drill, layout: Layout) -> Result<Line, Box<dyn Error>
     let quiet = Step::named("no step", begin, Instant::now());
 
     let life = Life::new(server.url(), connect(&administrator(&settings)?).await?)?;
-    let mut steps = life.of(&filled.partitions).await?;
-    if let (true, Some(oldest)) = (drill.naive, filled.partitions.first()) {
-        steps.push(life.by_hand(oldest).await?);
-    }
+    let steps = life.of(&filled.partitions).await?;
+    let by_hand = match filled.partitions.first() {
+        Some(oldest) if drill.naive => Some(life.by_hand(oldest).await?),
+        _ => None,
+    };
     let written = writers.stop().await?;
     long.abort();
 
     println!(
         "{layout}: the longest append while a step ran, how many took longer than 25 ms, and the longest wait of one for a lock"
     );
-    for step in steps.iter().chain([&quiet]) {
+    for step in steps.iter().chain(&by_hand).chain([&quiet]) {
         println!(
             "{:<10} {:>9.1} ms  {:>5} of {:>7} in {:>6.1} s, {:>6.1} ms, {} kills",
             step.name,

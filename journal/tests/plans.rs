@@ -5,7 +5,7 @@ use annals_postgres::{Layout, TestDatabase};
 
 use crate::hold::Hold;
 use crate::replays::{Gathering, all, ask};
-use crate::store::{ONE_LANE, Store, accepted, partitions_of, until};
+use crate::store::{ALONE, ONE_LANE, Store, accepted, partitions_of, until};
 use crate::writes::{conflict, id, number, send, write};
 
 /// 200 histories of 100 events and one of 3,000.
@@ -203,12 +203,16 @@ async fn a_long_history_in_several_partitions_is_read_once() {
     let database = TestDatabase::create_as(&made).await.unwrap();
     let filling = database.connect().await.unwrap();
     filling.batch_execute(LONG).await.unwrap();
-    let store = Store::at(&database.settings(), ONE_LANE).await;
-    filling
+    filling.close().await;
+    let observer = database.connect().await.unwrap();
+    // What the filling read is reported when its session ends.
+    until(&observer, ALONE).await;
+    observer
         .batch_execute("select pg_stat_reset()")
         .await
         .unwrap();
-    drop(filling);
+    observer.close().await;
+    let store = Store::at(&database.settings(), ONE_LANE).await;
 
     // Two that share a query; one alone, from its first event on and from another.
     let gathering = Gathering::begin(&store).await;

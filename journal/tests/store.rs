@@ -171,7 +171,9 @@ pub(crate) fn partitions_of(layout: Layout, size: u64) -> NewJournal {
     NewJournal::new(layout).partition_size(NonZeroU64::new(size).unwrap())
 }
 
-const ALONE: &str = "select count(*) = 1 from pg_stat_activity where datname = current_database()";
+/// Nobody else has a session.
+pub(crate) const ALONE: &str =
+    "select count(*) = 1 from pg_stat_activity where datname = current_database()";
 
 const TEXTS: &str = "\
 select sequence_number, convert_from(message, 'UTF8') from journal \

@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use annals_postgres::Settings;
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::failure::{Done, Failure};
@@ -181,7 +181,7 @@ pub(crate) async fn run(
         // Done, or done already.
         (Some(0 | 5), None) => {
             if matches!(command, Command::List) {
-                output.document(&Value::Array(listed.clone()), || listed::parts(&listed))?;
+                output.document(&json!(listed), || listed::parts(&listed))?;
             }
             Ok(Done::Well)
         }

@@ -35,10 +35,8 @@ impl Scripts {
         let mut command = Command::new("bash");
         command.arg(self.0.path().join("scripts/partitions").join(name));
         command.env_remove("DATABASE_URL");
-        for (name, _) in std::env::vars_os() {
-            if SERVER.iter().any(|it| name == *it) {
-                command.env_remove(name);
-            }
+        for name in SERVER {
+            command.env_remove(name);
         }
         command.envs(variables(settings.config()));
         command
